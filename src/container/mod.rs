@@ -1,0 +1,91 @@
+//! Disk-image containers: what turns a file of this machine into a virtual disk.
+//!
+//! One file a format, one line in [`FORMATS`]. Readers are stateless over their source, take `&self`, and
+//! tell through [`ReadAt::map`] which bytes are stored as they are (zero-copy slices), which are encoded,
+//! which are holes, and which cannot be had. A reference inside an image (backing file, parent, extent) is
+//! never opened because the image says so.
+
+mod raw;
+
+use crate::error::{Error, Kind, Result};
+use crate::io::ReadAt;
+use serde::Serialize;
+use std::fmt;
+use std::sync::Arc;
+
+/// A virtual disk.
+pub trait Image: ReadAt {
+    /// What the container says of itself.
+    fn facts(&self) -> &Facts;
+}
+
+/// What is known of a container apart from the disk's bytes.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Facts {
+    /// Name of the format, as `--container` takes it: `raw`, `qcow2` …
+    pub format: &'static str,
+    /// Version within the format, where it has versions.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
+    /// Size of the virtual disk in bytes.
+    pub virtual_size: u64,
+    /// Size of the file or files in bytes.
+    pub stored_size: u64,
+    /// Compression of data clusters, where there is any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub compression: Option<String>,
+    /// Program that wrote it, as far as the container names it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub creator: Option<String>,
+    /// Identifiers (UUIDs and the like) as name and value.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub identifiers: Vec<(String, String)>,
+    /// Names of internal snapshots.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub snapshots: Vec<String>,
+    /// Name of the parent (backing file) that the image refers to, escaped.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub parent: Option<String>,
+    /// What a reader of the report should know: dirty bits, ignored features.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
+}
+
+/// A container format.
+#[derive(Clone, Copy)]
+pub struct Format {
+    /// Name for `--container` and for reports.
+    pub name: &'static str,
+    /// Whether the bytes look like this format. Looks only; reading errors count as "no".
+    pub probe: fn(&dyn ReadAt) -> bool,
+    /// Opens the container.
+    pub open: fn(Arc<dyn ReadAt>) -> Result<Arc<dyn Image>>,
+}
+
+impl fmt::Debug for Format {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Format").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+/// All formats in the order in which they are probed; `raw` fits anything and comes last.
+pub const FORMATS: &[Format] = &[raw::FORMAT];
+
+/// Opens `source` as the first format that recognises it, or as the format called `name`.
+///
+/// # Errors
+/// [`Kind::Usage`] for an unknown name; otherwise what the format says.
+pub fn open(source: Arc<dyn ReadAt>, name: Option<&str>) -> Result<Arc<dyn Image>> {
+    if source.size() == 0 {
+        return Err(Error::new(Kind::Truncated, "the file is empty"));
+    }
+    let wanted = |format: &&Format| match name {
+        Some(name) => format.name == name,
+        None => (format.probe)(source.as_ref()),
+    };
+    let format = FORMATS.iter().find(wanted).ok_or_else(|| {
+        let known: Vec<_> = FORMATS.iter().map(|format| format.name).collect();
+        Error::new(Kind::Usage, format!("unknown container format; known are {}", known.join(", ")))
+    })?;
+    (format.open)(source)
+}

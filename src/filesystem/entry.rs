@@ -1,0 +1,206 @@
+//! Entries of a file system, in the words that all of them share.
+
+use crate::io::Backing;
+use jiff::Timestamp;
+
+/// Inode number, or MFT record number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct EntryId(pub u64);
+
+/// What an entry is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum EntryKind {
+    /// A file with content.
+    File,
+    /// A directory.
+    Directory,
+    /// A symbolic link, or a reparse point that is one.
+    Symlink,
+    /// A device, socket or pipe.
+    Special,
+    /// Not said or not known.
+    #[default]
+    Unknown,
+}
+
+/// Whether the file system still counts the entry as its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum EntryState {
+    /// In use.
+    #[default]
+    Allocated,
+    /// Freed; its runs may belong to others since.
+    Deleted,
+    /// In use without a name (open when the machine stopped, or its directory is damaged).
+    Orphan,
+}
+
+/// What the file system uses an entry for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Role {
+    /// Content of users.
+    #[default]
+    Content,
+    /// The journal (`$LogFile`).
+    Journal,
+    /// The file system's own tables kept as files (`$MFT`, `$Bitmap`, resize inode).
+    Metadata,
+}
+
+/// The four times, and the deletion time where one is kept; `None` where not recorded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct Times {
+    /// Content last modified.
+    pub modified: Option<Timestamp>,
+    /// Content last read.
+    pub accessed: Option<Timestamp>,
+    /// Entry (inode, MFT record) last changed.
+    pub changed: Option<Timestamp>,
+    /// Created.
+    pub created: Option<Timestamp>,
+    /// Deleted.
+    pub deleted: Option<Timestamp>,
+}
+
+/// Who owns an entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct Owner {
+    /// User id.
+    pub uid: Option<u32>,
+    /// Group id.
+    pub gid: Option<u32>,
+    /// Permission bits, including set-id and sticky (`0o7777`).
+    pub mode: Option<u16>,
+}
+
+/// Which of an entry's streams.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum StreamName {
+    /// The content itself (unnamed `$DATA`).
+    Data,
+    /// An alternate data stream.
+    Named(Vec<u8>),
+    /// An extended attribute, with its name space (`user.comment`).
+    Xattr(Vec<u8>),
+    /// Another NTFS attribute by type and name (`$REPARSE_POINT`, `$EA`, `$INDEX_ALLOCATION:$I30`).
+    Attribute(Vec<u8>),
+}
+
+/// Where a data run lies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// At this volume offset.
+    At(u64),
+    /// Nowhere: zeros.
+    Hole,
+    /// Reserved at this volume offset but not written: the content is zeros, the disk holds older bytes.
+    Unwritten(u64),
+    /// At this volume offset once; a journal holds the current bytes. Not part of the content.
+    Superseded(u64),
+}
+
+/// A stretch of a stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DataRun {
+    /// Offset in the stream in bytes.
+    pub logical: u64,
+    /// Length in bytes: whole allocation units, so that the last run may pass the stream's size (slack).
+    pub length: u64,
+    /// Where it lies.
+    pub place: Place,
+}
+
+/// How a stream is stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Layout {
+    /// Inside the entry's own record, as these bytes (after fixup).
+    Resident {
+        /// The content.
+        bytes: Vec<u8>,
+        /// Volume offset of its first byte, where it lies in one piece.
+        place: Option<u64>,
+    },
+    /// As data runs, sorted by logical offset, holes included or left out.
+    Runs(Vec<DataRun>),
+    /// As data runs whose bytes are encoded (LZNT1): the content comes from `FileSystem::open` only.
+    Encoded(Vec<DataRun>),
+    /// As data runs whose bytes are encrypted: there is no content to be had.
+    Encrypted(Vec<DataRun>),
+}
+
+/// A stream of an entry.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stream {
+    /// Which one.
+    pub name: StreamName,
+    /// Length of the content in bytes.
+    pub size: u64,
+    /// Bytes that have been written; the rest up to `size` reads as zeros while the disk holds older bytes.
+    pub initialised: u64,
+    /// How it is stored.
+    pub layout: Layout,
+}
+
+impl Stream {
+    /// The data runs, whatever they hold; none for a resident stream.
+    pub fn runs(&self) -> &[DataRun] {
+        match &self.layout {
+            Layout::Resident { .. } => &[],
+            Layout::Runs(runs) | Layout::Encoded(runs) | Layout::Encrypted(runs) => runs,
+        }
+    }
+}
+
+/// An entry: an inode or MFT record with everything that hangs on it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Entry {
+    /// Number.
+    pub id: EntryId,
+    /// Generation or sequence number, which tells reuses of a number apart.
+    pub generation: u64,
+    /// What it is.
+    pub kind: EntryKind,
+    /// Whether it is in use.
+    pub state: EntryState,
+    /// What the file system uses it for.
+    pub role: Role,
+    /// Names that point to it, as the entry counts them.
+    pub links: u32,
+    /// Times.
+    pub times: Times,
+    /// Owner and mode.
+    pub owner: Owner,
+    /// Streams, the unnamed one first.
+    pub streams: Vec<Stream>,
+    /// What a reader of the report should know: encrypted, casefold, checksum mismatch, reparse tag …
+    pub notes: Vec<String>,
+}
+
+impl Entry {
+    /// The stream called `name`.
+    pub fn stream(&self, name: &StreamName) -> Option<&Stream> {
+        self.streams.iter().find(|stream| stream.name == *name)
+    }
+
+    /// Size of the unnamed stream, 0 without one.
+    pub fn size(&self) -> u64 {
+        self.stream(&StreamName::Data).map_or(0, |stream| stream.size)
+    }
+}
+
+impl Default for EntryId {
+    /// Zero, which no ext entry has and which is `$MFT` on NTFS.
+    fn default() -> Self {
+        Self(0)
+    }
+}
+
+impl From<Place> for Backing {
+    /// As seen from the volume: holes and unwritten runs read as zeros.
+    fn from(place: Place) -> Self {
+        match place {
+            Place::At(host) => Self::Stored { host },
+            Place::Hole | Place::Unwritten(_) | Place::Superseded(_) => Self::Hole,
+        }
+    }
+}

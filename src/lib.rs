@@ -1,0 +1,20 @@
+//! `residue` reads a disk image in place, accounts for every byte of it, and says what secrets and
+//! leftovers would ship with it: what, where, how bad, how to remove it.
+//!
+//! Data flows one way, a module a layer: [`io`] → [`container`] → [`volume`] → [`filesystem`] → ownership →
+//! [`sweep`] → [`detect`] → [`finding`] → report. `docs/architecture.md` tells the story.
+
+pub mod container;
+pub mod coverage;
+pub mod detect;
+pub mod error;
+pub mod filesystem;
+pub mod finding;
+pub mod io;
+pub mod leftover;
+pub mod location;
+pub mod record;
+pub mod report;
+pub mod rules;
+pub mod sweep;
+pub mod volume;

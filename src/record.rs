@@ -1,0 +1,108 @@
+//! The records of a scan in the order in which reports get them: header, findings, gaps, summary.
+
+use crate::container;
+use crate::coverage::{Coverage, Gap};
+use crate::filesystem;
+use crate::finding::Finding;
+use crate::leftover::CheckOutcome;
+use crate::volume::VolumeKind;
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+/// Version of the JSON lines' schema.
+pub const SCHEMA: u32 = 1;
+
+/// One record of a scan.
+#[derive(Debug)]
+pub enum Record<'a> {
+    /// First for each image.
+    Scan(&'a Header),
+    /// A secret or leftover.
+    Finding(&'a Finding),
+    /// Something not read or not understood.
+    Gap(&'a Gap),
+    /// Last for each image.
+    Summary(&'a Summary),
+}
+
+/// What was scanned, and with what.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Header {
+    /// Schema version.
+    pub schema: u32,
+    /// Version of this program.
+    pub version: String,
+    /// File name of the image, escaped.
+    pub image: String,
+    /// What the container says.
+    pub container: container::Facts,
+    /// Volume system.
+    pub scheme: String,
+    /// Volumes in disk order.
+    pub volumes: Vec<VolumeFacts>,
+    /// Digest of the secret rules and leftover checks in force.
+    pub rules_digest: String,
+}
+
+/// A volume as reports show it.
+#[derive(Clone, Debug, Serialize)]
+pub struct VolumeFacts {
+    /// Name.
+    pub name: String,
+    /// What it is.
+    #[serde(flatten)]
+    pub kind: VolumeKind,
+    /// Label of the partition, escaped.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub label: Option<String>,
+    /// Start on the disk in bytes.
+    pub disk_offset: u64,
+    /// Length in bytes.
+    pub size: u64,
+    /// The file system in it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub filesystem: Option<filesystem::Facts>,
+}
+
+/// Why a scan ended with its exit code.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ExitReason {
+    /// Nothing at or above the threshold, everything read.
+    #[default]
+    Clean,
+    /// Findings at or above the threshold.
+    Findings,
+    /// The image did not open or is not readable at all.
+    Unreadable,
+    /// Something was not read or not understood.
+    Incomplete,
+}
+
+/// How a scan ended.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Summary {
+    /// File name of the image, escaped.
+    pub image: String,
+    /// Findings by severity.
+    pub by_severity: BTreeMap<String, u64>,
+    /// Findings by category.
+    pub by_category: BTreeMap<String, u64>,
+    /// Findings not shown because they are only possible.
+    pub possible: u64,
+    /// Findings marked known good.
+    pub known_good: u64,
+    /// Findings of one rule in one file above the limit, counted only.
+    pub counted_only: u64,
+    /// Byte counts.
+    pub coverage: Coverage,
+    /// Gaps by kind.
+    pub gaps: BTreeMap<String, u64>,
+    /// Checks and how they ended.
+    pub checks: Vec<CheckOutcome>,
+    /// Verdict.
+    pub exit_reason: ExitReason,
+    /// What went wrong, where the image could not be opened.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+}
