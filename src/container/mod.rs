@@ -51,6 +51,9 @@ pub struct Facts {
     pub notes: Vec<String>,
 }
 
+/// Opens a source as one format.
+pub type Open = fn(Arc<dyn ReadAt>) -> Result<Arc<dyn Image>>;
+
 /// A container format.
 #[derive(Clone, Copy)]
 pub struct Format {
@@ -59,7 +62,7 @@ pub struct Format {
     /// Whether the bytes look like this format. Looks only; reading errors count as "no".
     pub probe: fn(&dyn ReadAt) -> bool,
     /// Opens the container.
-    pub open: fn(Arc<dyn ReadAt>) -> Result<Arc<dyn Image>>,
+    pub open: Open,
 }
 
 impl fmt::Debug for Format {

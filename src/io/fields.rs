@@ -51,7 +51,7 @@ impl<'a> Fields<'a> {
     /// # Errors
     /// [`Kind::Truncated`](crate::error::Kind::Truncated) past the end.
     pub fn array<const N: usize>(&self, at: usize) -> Result<[u8; N]> {
-        self.bytes(at, N)?.try_into().map_err(|_| self.short(at, N))
+        self.bytes(at, N)?.first_chunk().copied().ok_or_else(|| self.short(at, N))
     }
 
     /// `length` bytes from `at` on, borrowed.
