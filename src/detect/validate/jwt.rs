@@ -54,6 +54,7 @@ fn object(part: &[u8]) -> Option<Map<String, Value>> {
 
 /// A time in seconds since 1970 as RFC 3339.
 fn seconds(value: &Value) -> Option<jiff::Timestamp> {
-    jiff::Timestamp::from_second(value.as_i64().or_else(|| value.as_f64().map(|time| time.round() as i64))?)
-        .ok()
+    // Some issuers write the time as a decimal fraction.
+    let whole = value.as_i64().or_else(|| format!("{:.0}", value.as_f64()?).parse().ok());
+    jiff::Timestamp::from_second(whole?).ok()
 }
