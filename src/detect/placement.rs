@@ -5,12 +5,13 @@
 //! how many from it on, which bytes can follow it, and whether every match has one at all. All answers err on
 //! the side of more: assertions such as `\b` count as true.
 
-use aho_corasick::automaton::Automaton as _;
+use aho_corasick::automaton::{Automaton as _, StateID as KeywordState};
 use aho_corasick::nfa::noncontiguous::NFA as Keywords;
 use aho_corasick::{Anchored, MatchKind};
 use regex_automata::nfa::thompson::{NFA, State};
 use regex_automata::util::primitives::StateID;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::rc::Rc;
 
 /// Longest match in bytes that is looked at; what a regex allows beyond it is cut.
 pub(super) const SPAN_MAX: usize = 4096;
@@ -101,15 +102,13 @@ pub(super) fn analyse(nfa: &NFA, keywords: &[Vec<u8>], ignore_case: bool) -> Res
         .ascii_case_insensitive(ignore_case)
         .build(keywords)
         .map_err(|error| error.to_string())?;
-    let mut special = ByteSet::default();
-    for &byte in keywords.iter().flatten() {
-        special.insert(byte);
-        if ignore_case {
-            special.insert(byte.to_ascii_uppercase());
-        }
+    let mut special: Vec<u8> = keywords.concat();
+    if ignore_case {
+        special.extend(special.to_ascii_uppercase());
     }
-    let product = Product { nfa, keywords: &automaton, alphabet: alphabet(nfa, special) };
-    let heads = product.walk(keywords.len());
+    special.sort_unstable();
+    special.dedup();
+    let heads = Product::new(nfa, &automaton, special).walk(keywords.len());
     let mut ahead = Ahead::new(nfa);
     let mut known: BTreeMap<BTreeSet<StateID>, Placement> = BTreeMap::new();
     let mut placements = Vec::with_capacity(keywords.len());
@@ -125,28 +124,33 @@ pub(super) fn analyse(nfa: &NFA, keywords: &[Vec<u8>], ignore_case: bool) -> Res
     Ok(Analysis { placements, has_bare_match: heads.has_bare_match })
 }
 
-/// One byte of each class that neither automaton tells apart: every byte of a keyword, and one other byte of
-/// each class of the regex.
-fn alphabet(nfa: &NFA, special: ByteSet) -> Vec<u8> {
-    let mut classes = ByteSet::default();
-    (0..=255)
-        .filter(|&byte| {
-            let class = nfa.byte_classes().get(byte);
-            let is_first = !classes.contains(class);
-            if special.contains(byte) {
-                return true;
-            }
-            classes.insert(class);
-            is_first
-        })
-        .collect()
-}
-
 /// The regex's and the keywords' automaton side by side, up to the first keyword that is complete.
 struct Product<'a> {
     nfa: &'a NFA,
     keywords: &'a Keywords,
-    alphabet: Vec<u8>,
+    /// Bytes that stand in a keyword; all others lead the keywords' automaton to its start.
+    special: Vec<u8>,
+    /// For each state of the keywords' automaton the special bytes that do not lead to its start.
+    turns: HashMap<KeywordState, Rc<[(u8, KeywordState)]>>,
+    index: HashMap<Pair, usize>,
+    nodes: Vec<Node>,
+}
+
+/// A state of both automata, and where it leads.
+#[derive(Default)]
+struct Node {
+    steps: Vec<(usize, usize)>,
+    completions: Vec<(usize, StateID)>,
+    is_match: bool,
+    visit: Walked,
+}
+
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum Walked {
+    #[default]
+    Unseen,
+    Open,
+    Done,
 }
 
 /// What leads up to the keywords.
@@ -168,92 +172,139 @@ struct Head {
 /// A length without bound.
 const UNBOUNDED: usize = usize::MAX / 4;
 
-/// A state of both automata; the second is opaque.
-type Pair = (StateID, aho_corasick::automaton::StateID);
+type Pair = (StateID, KeywordState);
 
-/// Where a pair leads: to another one, or to the end of a keyword.
-enum Edge {
-    Step(Pair, usize),
-    Complete(usize, StateID),
-}
+impl<'a> Product<'a> {
+    fn new(nfa: &'a NFA, keywords: &'a Keywords, special: Vec<u8>) -> Self {
+        Self { nfa, keywords, special, turns: HashMap::new(), index: HashMap::new(), nodes: Vec::new() }
+    }
 
-impl Product<'_> {
-    fn walk(&self, count: usize) -> Heads {
-        let start = (self.nfa.start_anchored(), self.keywords.start_state(Anchored::No).unwrap_or_default());
-        let (order, has_cycle) = self.topological(start);
+    fn walk(&mut self, count: usize) -> Heads {
+        let start = self.start();
+        let root = self.node((self.nfa.start_anchored(), start));
+        let (order, has_cycle) = self.topological(root);
         let mut heads = Heads { keywords: vec![Head::default(); count], has_bare_match: false };
-        // The longest way to each pair, in an order in which every pair comes behind those that lead to it.
-        let mut longest: BTreeMap<Pair, usize> = BTreeMap::from([(start, 0)]);
-        for pair in order {
-            let here = if has_cycle { UNBOUNDED } else { longest.get(&pair).copied().unwrap_or(0) };
-            heads.has_bare_match |= matches!(self.nfa.state(pair.0), State::Match { .. });
-            self.edges(pair, &mut |edge| match edge {
-                Edge::Step(next, len) => {
-                    let there = longest.entry(next).or_insert(0);
-                    *there = (*there).max(here + len);
-                }
-                Edge::Complete(keyword, target) => {
-                    let head = &mut heads.keywords[keyword];
-                    head.end = head.end.max(here + 1);
-                    head.reached.insert(target);
-                }
-            });
+        // The longest way to each node; every node comes behind those that lead to it.
+        let mut longest = vec![0_usize; self.nodes.len()];
+        for at in order {
+            let here = if has_cycle { UNBOUNDED } else { longest[at] };
+            let node = &self.nodes[at];
+            heads.has_bare_match |= node.is_match;
+            for &(next, len) in &node.steps {
+                longest[next] = longest[next].max(here + len);
+            }
+            for &(keyword, target) in &node.completions {
+                let head = &mut heads.keywords[keyword];
+                head.end = head.end.max(here + 1);
+                head.reached.insert(target);
+            }
         }
         heads
     }
 
-    /// All pairs that can be reached, each behind those that lead to it, and whether some lead in a circle.
-    fn topological(&self, start: Pair) -> (Vec<Pair>, bool) {
-        let mut is_done: BTreeMap<Pair, bool> = BTreeMap::new();
-        let mut stack = vec![(start, false)];
+    fn start(&self) -> KeywordState {
+        self.keywords.start_state(Anchored::No).unwrap_or_default()
+    }
+
+    /// All nodes that can be reached, each behind those that lead to it, and whether some lead in a circle.
+    fn topological(&mut self, root: usize) -> (Vec<usize>, bool) {
+        let mut pairs = vec![(self.nfa.start_anchored(), self.start())];
+        let mut stack = vec![(root, false)];
         let mut order = Vec::new();
         let mut has_cycle = false;
-        while let Some((pair, is_return)) = stack.pop() {
+        while let Some((at, is_return)) = stack.pop() {
             if is_return {
-                is_done.insert(pair, true);
-                order.push(pair);
+                self.nodes[at].visit = Walked::Done;
+                order.push(at);
                 continue;
             }
-            if is_done.contains_key(&pair) {
+            if self.nodes[at].visit != Walked::Unseen {
                 continue;
             }
-            is_done.insert(pair, false);
-            stack.push((pair, true));
-            self.edges(pair, &mut |edge| {
-                if let Edge::Step(next, _) = edge {
-                    match is_done.get(&next) {
-                        None => stack.push((next, false)),
-                        Some(false) => has_cycle = true,
-                        Some(true) => {}
-                    }
+            self.nodes[at].visit = Walked::Open;
+            self.expand(at, &mut pairs);
+            stack.push((at, true));
+            for &(next, _) in &self.nodes[at].steps {
+                match self.nodes[next].visit {
+                    Walked::Unseen => stack.push((next, false)),
+                    Walked::Open => has_cycle = true,
+                    Walked::Done => {}
                 }
-            });
+            }
         }
         order.reverse();
         (order, has_cycle)
     }
 
-    fn edges(&self, (state, keyword): Pair, each: &mut dyn FnMut(Edge)) {
-        let mut silent = |next: StateID| each(Edge::Step((next, keyword), 0));
+    fn node(&mut self, pair: Pair) -> usize {
+        let next = self.nodes.len();
+        let at = *self.index.entry(pair).or_insert(next);
+        if at == next {
+            self.nodes.push(Node::default());
+        }
+        at
+    }
+
+    /// Fills in where a node leads; `pairs` holds the states of each node.
+    fn expand(&mut self, at: usize, pairs: &mut Vec<Pair>) {
+        let (state, keyword) = pairs[at];
+        let mut steps: Vec<(Pair, usize)> = Vec::new();
+        let mut silent = |next: StateID| steps.push(((next, keyword), 0));
         match self.nfa.state(state) {
             State::Look { next, .. } | State::Capture { next, .. } => silent(*next),
             State::Union { alternates } => alternates.iter().for_each(|next| silent(*next)),
             State::BinaryUnion { alt1, alt2 } => [*alt1, *alt2].into_iter().for_each(silent),
-            State::Fail | State::Match { .. } => {}
+            State::Fail => {}
+            State::Match { .. } => self.nodes[at].is_match = true,
             consuming => {
-                for &byte in &self.alphabet {
-                    let Some(target) = step(consuming, byte) else { continue };
-                    let after = self.keywords.next_state(Anchored::No, keyword, byte);
-                    if !self.keywords.is_match(after) {
-                        each(Edge::Step((target, after), 1));
-                        continue;
+                let turns = self.turns(keyword);
+                let start = self.start();
+                let mut completions = Vec::new();
+                ranges(consuming, |low, high, target| {
+                    let inside = turns.iter().filter(|(byte, _)| (low..=high).contains(byte));
+                    let mut count = 0;
+                    for &(_, after) in inside {
+                        count += 1;
+                        if self.keywords.is_match(after) {
+                            completions.extend(
+                                (0..self.keywords.match_len(after)).map(|found| {
+                                    (self.keywords.match_pattern(after, found).as_usize(), target)
+                                }),
+                            );
+                        } else {
+                            steps.push(((target, after), 1));
+                        }
                     }
-                    for found in 0..self.keywords.match_len(after) {
-                        each(Edge::Complete(self.keywords.match_pattern(after, found).as_usize(), target));
+                    if usize::from(high - low) + 1 > count {
+                        steps.push(((target, start), 1));
                     }
-                }
+                });
+                self.nodes[at].completions = completions;
             }
         }
+        steps.dedup();
+        let resolved = steps
+            .into_iter()
+            .map(|(pair, len)| {
+                let next = self.node(pair);
+                if next == pairs.len() {
+                    pairs.push(pair);
+                }
+                (next, len)
+            })
+            .collect();
+        self.nodes[at].steps = resolved;
+    }
+
+    /// The special bytes that lead from `state` elsewhere than to the start.
+    fn turns(&mut self, state: KeywordState) -> Rc<[(u8, KeywordState)]> {
+        let start = self.start();
+        let (special, keywords) = (&self.special, self.keywords);
+        let fresh = || {
+            let next = |&byte: &u8| (byte, keywords.next_state(Anchored::No, state, byte));
+            special.iter().map(next).filter(|(_, next)| *next != start).collect()
+        };
+        Rc::clone(self.turns.entry(state).or_insert_with(fresh))
     }
 }
 
@@ -433,16 +484,6 @@ fn ranges(state: &State, mut each: impl FnMut(u8, u8, StateID)) {
             .filter_map(|byte| Some((byte, dense.matches_byte(byte)?)))
             .for_each(|(byte, next)| each(byte, byte, next)),
         _ => {}
-    }
-}
-
-/// Where `byte` leads.
-fn step(state: &State, byte: u8) -> Option<StateID> {
-    match state {
-        State::ByteRange { trans } => trans.matches_byte(byte).then_some(trans.next),
-        State::Sparse(sparse) => sparse.matches_byte(byte),
-        State::Dense(dense) => dense.matches_byte(byte),
-        _ => None,
     }
 }
 
