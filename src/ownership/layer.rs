@@ -25,7 +25,7 @@ impl Run {
     }
 
     /// The same run without its first bytes up to volume offset `start`.
-    fn from_offset(self, start: u64) -> Self {
+    fn starting_at(self, start: u64) -> Self {
         let cut = start.saturating_sub(self.start);
         Self {
             start,
@@ -66,7 +66,7 @@ impl Layer {
                 shared.push(Run { length: run.length.min(covered.saturating_sub(run.start)), ..run });
             }
             if run.end() > covered {
-                let rest = run.from_offset(run.start.max(covered));
+                let rest = run.starting_at(run.start.max(covered));
                 covered = rest.end();
                 first.push(rest);
             }

@@ -212,7 +212,7 @@ impl<'a> Assembler<'a> {
             let entry = known.entry.as_ref();
             let name = entry.and_then(|entry| Some((entry, &entry.streams.get(usize::from(stream))?.name)));
             // Without content there is no line; the gap itself is reported where it is found.
-            let content = name.and_then(|(entry, name)| filesystem.open(entry, name).map_or(None, Some));
+            let content = name.and_then(|(entry, name)| filesystem.open(entry, name).ok());
             Lines { content, ..Lines::default() }
         });
         lines.advance(offset)
@@ -274,7 +274,7 @@ struct Draft {
 
 fn look_up(filesystem: &dyn FileSystem, id: EntryId) -> Known {
     // What cannot be read here was reported by the walk.
-    let entry = filesystem.entry(id).map_or(None, Some);
+    let entry = filesystem.entry(id).ok();
     let mut names = filesystem.paths(id).unwrap_or_default().all.into_iter().map(|path| escape(&path));
     let path = names.next();
     Known { entry, path, links: names.collect() }
