@@ -8,9 +8,6 @@ use crate::location::State;
 use crate::sweep::{Candidate, Ground};
 use std::collections::HashMap;
 
-/// Findings of one rule in one file that are reported; the rest is counted.
-const PER_FILE_MAX: u64 = 1000;
-
 /// A candidate that becomes a finding, with its other physical places.
 #[derive(Debug)]
 pub(super) struct Place {
@@ -27,14 +24,20 @@ pub(super) struct Folded {
     pub(super) gaps: Vec<Gap>,
 }
 
-pub(super) fn fold(mut candidates: Vec<Candidate>, rules: &[RuleFacts], ground: &Ground) -> Folded {
+/// Folds; of one rule in one file (or in what has no file) at most `per_file_max` findings remain.
+pub(super) fn fold(
+    mut candidates: Vec<Candidate>,
+    rules: &[RuleFacts],
+    ground: &Ground,
+    per_file_max: u64,
+) -> Folded {
     candidates
         .sort_by(|one, other| order(one).cmp(&order(other)).then_with(|| other.verdict.cmp(&one.verdict)));
     candidates.dedup_by(|one, other| order(one) == order(other));
     let candidates = drop_raw_twins(candidates);
     let candidates = drop_generic_twins(candidates, rules);
     let places = fold_copies(candidates, ground);
-    limit(places, rules, ground)
+    limit(places, rules, ground, per_file_max)
 }
 
 type Order<'a> = (usize, Option<u64>, Option<(EntryId, u16)>, Option<&'a str>, Option<u64>, usize, u64);
@@ -163,8 +166,8 @@ fn phase(candidate: &Candidate, ground: &Ground) -> u64 {
     volume_offset.and_then(|offset| offset.checked_rem(facts.block_size)).unwrap_or(0)
 }
 
-/// Keeps the first [`PER_FILE_MAX`] findings of a rule in a file (or in what has no file) and counts the rest.
-fn limit(places: Vec<Place>, rules: &[RuleFacts], ground: &Ground) -> Folded {
+/// Keeps the first findings of a rule in a file and counts the rest.
+fn limit(places: Vec<Place>, rules: &[RuleFacts], ground: &Ground, per_file_max: u64) -> Folded {
     let mut folded = Folded::default();
     let mut counts: HashMap<(usize, usize, Option<EntryId>, Option<State>), u64> = HashMap::new();
     for place in places {
@@ -175,7 +178,7 @@ fn limit(places: Vec<Place>, rules: &[RuleFacts], ground: &Ground) -> Folded {
         if candidate.cut {
             folded.gaps.push(cut_gap(candidate, rules, ground));
         }
-        if *count <= PER_FILE_MAX {
+        if *count <= per_file_max {
             folded.places.push(place);
         } else {
             folded.counted_only = folded.counted_only.saturating_add(1);

@@ -18,7 +18,7 @@ use crate::ownership::{self, OwnerMap, Resident};
 use crate::record::{ExitReason, Record, Summary};
 use crate::rules::Verdict;
 use crate::sweep::prefilter::Prefilter;
-use crate::sweep::{self, Candidate, Encoded, Event, Ground, ResidentSweep};
+use crate::sweep::{self, Candidate, Encoded, Event, Ground, Job, ResidentSweep};
 use rayon::iter::{IntoParallelIterator as _, ParallelIterator as _};
 use std::path::Path;
 
@@ -125,17 +125,21 @@ fn examine(engine: &Engine, disk: &Disk, options: &Options, observer: &dyn Obser
     }
     let bytes: std::sync::Arc<dyn crate::io::ReadAt> = disk.image.clone();
     let tools = (&engine.prefilter, &engine.detector);
-    let coverage = sweep::sweep(&bytes, &ground, tools, &encoded, &mut |event| {
-        match event {
-            Event::Candidates(more) => {
-                observer.found(u64::try_from(more.len()).unwrap_or(0));
-                candidates.extend(more);
+    let coverage = sweep::sweep(
+        &Job { disk: &bytes, ground: &ground, encoded: &encoded, unit: options.unit },
+        tools,
+        &mut |event| {
+            match event {
+                Event::Candidates(more) => {
+                    observer.found(u64::try_from(more.len()).unwrap_or(0));
+                    candidates.extend(more);
+                }
+                Event::Gap(gap) => outcome.gaps.push(gap),
+                Event::Progress(bytes) => observer.swept(bytes),
             }
-            Event::Gap(gap) => outcome.gaps.push(gap),
-            Event::Progress(bytes) => observer.swept(bytes),
-        }
-        Ok(())
-    })?;
+            Ok(())
+        },
+    )?;
     outcome.coverage = Coverage { decoded: coverage.decoded.saturating_add(decoded), ..coverage };
     outcome.coverage.opaque = disk.opaque_bytes();
     conclude(engine, disk, &ground, options, candidates, &mut outcome);
@@ -186,7 +190,7 @@ fn conclude(
         .into_iter()
         .filter(|candidate| rules.get(candidate.rule).is_some_and(|rule| wanted(&rule.id, rule.category)))
         .collect();
-    let folded = fold::fold(candidates, rules, ground);
+    let folded = fold::fold(candidates, rules, ground, options.per_file_max);
     outcome.counted_only = folded.counted_only;
     outcome.gaps.extend(folded.gaps);
     let possible = |verdict| verdict == Verdict::Possible && !options.all_verdicts;

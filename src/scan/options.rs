@@ -31,6 +31,10 @@ pub struct Options {
     pub strict: bool,
     /// Whether unread and opaque ranges leave a run complete.
     pub accept_gaps: bool,
+    /// Bytes of the disk that one worker takes at a time; nothing in a report depends on it.
+    pub unit: u64,
+    /// Findings of one rule in one file that are reported; the rest is counted.
+    pub per_file_max: u64,
 }
 
 impl Default for Options {
@@ -48,6 +52,8 @@ impl Default for Options {
             fail_on: Severity::Medium,
             strict: false,
             accept_gaps: false,
+            unit: 4 << 20,
+            per_file_max: 1000,
         }
     }
 }

@@ -19,17 +19,15 @@ use crate::coverage::{Coverage, Gap, GapKind};
 use crate::detect::Detector;
 use crate::error::Result;
 use crate::filesystem::{Entry, EntryId};
-use crate::io::ReadAt;
+use crate::io::{Backing, Extent, ReadAt};
 use crate::location::State;
-use confirm::{Bench, Tools, to_usize};
+use confirm::{Bench, Tools};
 use prefilter::Prefilter;
 use rayon::iter::{IntoParallelRefIterator as _, ParallelIterator as _};
 use std::ops::Range;
 use std::sync::{Arc, Mutex};
 use stream::{Residents, Whose};
 
-/// Bytes of the disk that one worker takes at a time.
-const UNIT: u64 = 4 << 20;
 /// Units between two merges of their results: bounds what is held, and keeps the order.
 const BATCH: usize = 64;
 
@@ -96,22 +94,42 @@ impl<'a> ResidentSweep<'a> {
     }
 }
 
-/// Sweeps `disk` and the encoded streams; returns the byte counts. Runs in the calling rayon pool.
+/// What is to be swept.
+#[derive(Clone, Copy, Debug)]
+pub struct Job<'a> {
+    /// The disk.
+    pub disk: &'a Arc<dyn ReadAt>,
+    /// What lies where on it.
+    pub ground: &'a Ground,
+    /// Streams to match in decoded form.
+    pub encoded: &'a [Encoded],
+    /// Bytes of the disk that one worker takes at a time, above zero.
+    pub unit: u64,
+}
+
+/// Sweeps the disk and the encoded streams; returns the byte counts. Runs in the calling rayon pool.
 ///
 /// # Errors
 /// Only what `emit` returns.
 pub fn sweep(
-    disk: &Arc<dyn ReadAt>,
-    ground: &Ground,
+    job: &Job<'_>,
     (prefilter, detector): (&Prefilter, &Detector),
-    encoded: &[Encoded],
     emit: &mut dyn FnMut(Event) -> Result<()>,
 ) -> Result<Coverage> {
+    let Job { disk, ground, encoded, unit } = *job;
     let tools = Tools { ground, prefilter, detector };
     let benches = Benches::new();
     let mut coverage = Coverage::default();
-    let units = units(disk.size());
-    for batch in units.chunks(BATCH) {
+    let mut plan = Plan { disk: disk.as_ref(), unit: unit.max(1), at: 0 };
+    loop {
+        let (batch, blank) = plan.next_batch();
+        if blank > 0 {
+            coverage.add(&Coverage { size: blank, blank, ..Coverage::default() });
+            emit(Event::Progress(blank))?;
+        }
+        if batch.is_empty() {
+            break;
+        }
         let results: Vec<_> = batch
             .par_iter()
             .map(|range| {
@@ -174,10 +192,41 @@ impl Benches {
     }
 }
 
-fn units(size: u64) -> Vec<Range<u64>> {
-    let count = to_usize(size.div_ceil(UNIT));
-    let start = |index: usize| confirm::to_u64(index).saturating_mul(UNIT);
-    (0..count).map(|index| start(index)..start(index.saturating_add(1)).min(size)).collect()
+/// Cuts the disk into units, without those that lie in holes: a sparse disk of any size costs nothing.
+struct Plan<'a> {
+    disk: &'a dyn ReadAt,
+    unit: u64,
+    at: u64,
+}
+
+impl Plan<'_> {
+    /// The next units, and the bytes of holes that were passed; no units at the end of the disk.
+    fn next_batch(&mut self) -> (Vec<Range<u64>>, u64) {
+        let (mut batch, mut blank) = (Vec::new(), 0_u64);
+        let size = self.disk.size();
+        while self.at < size && batch.len() < BATCH {
+            let hole = self.hole();
+            blank = blank.saturating_add(hole);
+            self.at = self.at.saturating_add(hole);
+            if hole == 0 {
+                let end = self.at.saturating_add(self.unit).min(size);
+                batch.push(self.at..end);
+                self.at = end;
+            }
+        }
+        (batch, blank)
+    }
+
+    /// Length of the hole at the next unit, in whole units (or up to the end of the disk).
+    fn hole(&self) -> u64 {
+        let rest = self.disk.size().saturating_sub(self.at);
+        match self.disk.map(self.at, rest) {
+            Ok(Extent { length, backing: Backing::Hole }) if length >= rest => rest,
+            Ok(Extent { length, backing: Backing::Hole }) => length.saturating_sub(length % self.unit),
+            // What is stored or wrong is the unit's business.
+            _ => 0,
+        }
+    }
 }
 
 fn decode(tools: &Tools<'_>, item: &Encoded, bench: &mut Bench) -> Result<u64> {
