@@ -10,3 +10,4 @@
 mod architecture;
 mod canary;
 mod support;
+mod sweep;
