@@ -5,17 +5,10 @@
 use residue::container::{Image, OpenOptions, WithoutParent, open, open_with};
 use residue::error::{Kind, Result};
 use residue::io::Backing;
-use std::io::Read as _;
-use std::path::Path;
 use std::sync::Arc;
 
-/// A fixture, decompressed.
 fn fixture(name: &str) -> Vec<u8> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("testdata/containers/{name}.zst"));
-    let file = std::fs::File::open(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-    let mut bytes = Vec::new();
-    ruzstd::decoding::StreamingDecoder::new(file).unwrap().read_to_end(&mut bytes).unwrap();
-    bytes
+    crate::support::fixture(&format!("containers/{name}"))
 }
 
 fn open_bytes(bytes: Vec<u8>) -> Result<Arc<dyn Image>> {

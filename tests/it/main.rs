@@ -9,3 +9,5 @@
 
 mod architecture;
 mod containers;
+mod support;
+mod volumes;
