@@ -2,7 +2,7 @@
 //!
 //! `testdata/canary/map.tsv` says who owns each block; other programs said so when the disk was made.
 
-use crate::support::{image, scan, testdata, unpacked};
+use crate::support::{fixture, image, scan, testdata};
 use residue::location::{State, unescape};
 use residue::scan::Options;
 use std::collections::BTreeMap;
@@ -94,7 +94,7 @@ fn state_name(state: Option<State>) -> String {
 
 #[test]
 fn every_blocks_token_is_found_once_under_its_owner() {
-    let mut disk = unpacked(&testdata("canary/disk.raw.zst"));
+    let mut disk = fixture("canary/disk.raw");
     let planted = plant(&mut disk, &map());
     assert!(planted.len() > 15_000, "{} blocks in the map", planted.len());
     let file = image(&disk);
@@ -143,7 +143,7 @@ fn agrees(expected: &Expected, found: &Expected) -> bool {
 
 #[test]
 fn the_twin_without_tokens_is_silent() {
-    let disk = unpacked(&testdata("canary/disk.raw.zst"));
+    let disk = fixture("canary/disk.raw");
     let file = image(&disk);
     let scanned = scan(file.path(), &Options { all_verdicts: true, ..Options::default() });
     let secrets: Vec<_> = scanned.findings.iter().filter(|finding| finding.secret.is_some()).collect();

@@ -9,5 +9,7 @@
 
 mod architecture;
 mod canary;
+mod containers;
 mod support;
 mod sweep;
+mod volumes;

@@ -13,12 +13,13 @@ pub(crate) fn testdata(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata").join(name)
 }
 
-/// The content of a `.zst` file.
-pub(crate) fn unpacked(path: &Path) -> Vec<u8> {
-    let packed = std::fs::File::open(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-    let mut out = Vec::new();
-    ruzstd::decoding::StreamingDecoder::new(packed).unwrap().read_to_end(&mut out).unwrap();
-    out
+/// A file of `testdata/`, decompressed: `fixture("volumes/gpt.raw")` is `testdata/volumes/gpt.raw.zst`.
+pub(crate) fn fixture(name: &str) -> Vec<u8> {
+    let path = testdata(&format!("{name}.zst"));
+    let packed = std::fs::File::open(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let mut bytes = Vec::new();
+    ruzstd::decoding::StreamingDecoder::new(packed).unwrap().read_to_end(&mut bytes).unwrap();
+    bytes
 }
 
 /// Writes an image to a temporary file, which goes away with the returned value.
