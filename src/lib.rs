@@ -5,6 +5,7 @@
 //! [`sweep`] → [`detect`] → [`finding`] → report. `docs/architecture.md` tells the story.
 
 pub mod container;
+pub mod content;
 pub mod coverage;
 pub mod detect;
 pub mod error;

@@ -11,7 +11,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("container", &["error", "io", "location"]),
     ("volume", &["error", "io", "location"]),
     ("filesystem", &["error", "io", "location"]),
-    ("content", &["error", "io"]),
+    ("content", &["error", "io", "location"]),
     ("rules", &["error"]),
     ("detect", &["error", "rules"]),
     ("ownership", &["error", "filesystem", "io", "location"]),
