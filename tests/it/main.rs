@@ -13,3 +13,4 @@ mod containers;
 mod support;
 mod sweep;
 mod volumes;
+mod detect;
