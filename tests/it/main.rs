@@ -9,5 +9,6 @@
 
 mod architecture;
 mod containers;
+mod recognised;
 mod support;
 mod volumes;
