@@ -158,9 +158,9 @@ impl Nest<'_, '_> {
             (Form::Random(decode), Source::Disk(content)) => {
                 decode(content, &mut |member| self.member(member, path, depth))
             }
-            (Form::Random(decode), Source::Member(content)) => {
-                self.hold(content).and_then(|held| decode(&held, &mut |member| self.member(member, path, depth)))
-            }
+            (Form::Random(decode), Source::Member(content)) => self
+                .hold(content)
+                .and_then(|held| decode(&held, &mut |member| self.member(member, path, depth))),
         };
         if let Err(error) = outcome {
             self.cuts.push(Cut { member: path.to_owned(), error: error.context(decoder.name) });

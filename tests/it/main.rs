@@ -10,7 +10,8 @@
 mod architecture;
 mod canary;
 mod containers;
+mod detect;
+mod recognised;
 mod support;
 mod sweep;
 mod volumes;
-mod detect;
