@@ -5,6 +5,7 @@
 //! on request. Damage in one entry stays in that entry.
 
 mod entry;
+mod ntfs;
 mod runs;
 
 pub use entry::{
@@ -187,7 +188,7 @@ impl fmt::Debug for Kind {
 }
 
 /// All kinds, in the order in which they are probed.
-pub const FILE_SYSTEMS: &[Kind] = &[];
+pub const FILE_SYSTEMS: &[Kind] = &[ntfs::KIND];
 
 /// Says what a volume holds.
 pub fn recognise(volume: &Arc<dyn ReadAt>) -> Recognised {

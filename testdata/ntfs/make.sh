@@ -1,0 +1,27 @@
+#!/bin/sh
+# Makes the NTFS fixtures with mkntfs and ntfs-3g (FUSE, root), and what an independent reader (the
+# mounted file system) finds in each: NAME.img.zst and NAME.truth.jsonl.zst. Usage: make.sh [WORK_DIRECTORY]
+set -eu
+here=$(cd "$(dirname "$0")" && pwd)
+work=${1:-$(mktemp -d)}
+point=$work/mnt
+mkdir -p "$point"
+
+# make NAME SIZE MKNTFS-OPTIONS... : formats, mounts, fills, notes the truth, deletes, compresses.
+make() {
+    name=$1 size=$2
+    shift 2
+    rm -f "$work/$name.img"
+    truncate -s "$size" "$work/$name.img"
+    mkntfs --quiet --fast --force --label "fixture $name" "$@" "$work/$name.img" 2>/dev/null
+    ntfs-3g -o compression,streams_interface=xattr,no_def_opts "$work/$name.img" "$point"
+    python3 "$here/fill.py" "$name" "$point" | zstd -q -f -19 -o "$here/$name.truth.jsonl.zst"
+    umount "$point"
+    zstd -q -f -19 --long=27 "$work/$name.img" -o "$here/$name.img.zst"
+}
+
+make mixed 24M -c 4096
+make sectors4096 12M -s 4096 -c 4096
+make clusters512 6M -c 512
+make clusters2m 96M -c 2097152
+make table 6M -c 512
