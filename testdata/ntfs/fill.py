@@ -1,13 +1,14 @@
-"""Fills a mounted NTFS volume and prints, a JSON object a stream, what a reader must find in it.
+"""Fills a mounted NTFS volume, prints what a reader must find in it, deletes some of it.
 
-Usage: fill.py NAME MOUNT_POINT. Paths are percent-encoded bytes."""
+Usage: fill.py fill|truth|delete NAME MOUNT_POINT, mounted afresh for each. `truth` prints a JSON object a
+stream; paths are percent-encoded bytes."""
 import hashlib
 import json
 import os
 import sys
 from urllib.parse import quote_from_bytes
 
-name, root = sys.argv[1], os.fsencode(sys.argv[2])
+step, name, root = sys.argv[1], sys.argv[2], os.fsencode(sys.argv[3])
 SAFE = "/ !#$&'()+,-.;=@[]^_`{}~"
 
 
@@ -88,7 +89,6 @@ def mixed():
     fragmented(path(b"pieces"), 3_000_000, 4096, 1800)
     for n in range(3):
         write(path(b"gone/deleted %d" % n), text(b"deleted %d" % n, (300, 9000, 70_000)[n]))
-    return [path(b"gone/deleted %d" % n) for n in range(3)]
 
 
 def noise(size):
@@ -106,17 +106,15 @@ def small():
         file.seek(5 << 20)
         file.write(text(b"island", 5000))
     write(path(b"deleted"), text(b"deleted", 5_000))
-    return [path(b"deleted")]
 
 
 def table():
     """Fills the volume, leaves holes of two clusters, and makes the table grow into them."""
     left = fragmented(path(b"pieces"), 200_000, 1000, 100_000)
     records(path(b"records"), 4000)
-    for filler in left[::3]:
+    for filler in left[::2]:
         os.unlink(filler)
     records(path(b"more"), 4000)
-    return []
 
 
 def truth(at, deleted=False):
@@ -139,13 +137,18 @@ def emit(fact, content):
     print(json.dumps(dict(fact, size=len(content), sha256=digest), ensure_ascii=True))
 
 
-doomed = {"mixed": mixed, "table": table}.get(name, small)()
-for top, directories, files in os.walk(root):
-    directories.sort()
-    for entry in sorted(directories + files):
-        at = os.path.join(top, entry)
-        truth(at, at in doomed)
-for at in doomed:
-    os.unlink(at)
-if name == "mixed":
-    os.rmdir(path(b"gone"))
+DOOMED = {"mixed": [b"gone/deleted %d" % n for n in range(3)], "table": []}
+doomed = [path(at) for at in DOOMED.get(name, [b"deleted"])]
+if step == "fill":
+    {"mixed": mixed, "table": table}.get(name, small)()
+elif step == "truth":
+    for top, directories, files in os.walk(root):
+        directories.sort()
+        for entry in sorted(directories + files):
+            at = os.path.join(top, entry)
+            truth(at, at in doomed)
+else:
+    for at in doomed:
+        os.unlink(at)
+    if name == "mixed":
+        os.rmdir(path(b"gone"))
