@@ -6,6 +6,7 @@
 
 mod entry;
 mod ext4;
+mod ntfs;
 mod recognise;
 mod runs;
 
@@ -193,6 +194,7 @@ impl fmt::Debug for Kind {
 pub const FILE_SYSTEMS: &[Kind] = &[
     recognise::luks::KIND,
     recognise::bitlocker::KIND,
+    ntfs::KIND,
     ext4::KIND,
     recognise::exfat::KIND,
     recognise::fat::KIND,

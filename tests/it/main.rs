@@ -11,6 +11,7 @@ mod architecture;
 mod canary;
 mod containers;
 mod detect;
+mod ntfs;
 mod recognised;
 mod support;
 mod sweep;
