@@ -9,3 +9,11 @@
 
 mod architecture;
 mod leftovers;
+mod canary;
+mod containers;
+mod detect;
+mod ntfs;
+mod recognised;
+mod support;
+mod sweep;
+mod volumes;
