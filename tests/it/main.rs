@@ -9,6 +9,7 @@
 )]
 
 mod architecture;
+mod leftovers;
 mod canary;
 mod containers;
 mod detect;
