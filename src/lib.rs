@@ -13,6 +13,7 @@ pub mod finding;
 pub mod io;
 pub mod leftover;
 pub mod location;
+pub mod names;
 pub mod record;
 pub mod report;
 pub mod rules;

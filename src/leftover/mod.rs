@@ -5,7 +5,7 @@
 use crate::error::Result;
 use crate::filesystem::{EntryId, FileSystem};
 use crate::rules::Severity;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
 /// A file system that takes part, with the name of its volume.
@@ -43,7 +43,7 @@ pub struct Leftover {
 }
 
 /// How a check ended.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "state")]
 pub enum CheckState {
     /// Looked at, nothing found.
@@ -61,7 +61,7 @@ pub enum CheckState {
 }
 
 /// A check and how it ended.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CheckOutcome {
     /// The check's identifier.
     pub check: String,

@@ -7,12 +7,12 @@ mod whole;
 
 use crate::error::{Error, Result};
 use crate::io::{Backing, Extent, ReadAt, check_range};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::ops::Range;
 use std::sync::Arc;
 
 /// What a volume is for.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum VolumeKind {
     /// The whole disk, without a partition table.
@@ -22,7 +22,8 @@ pub enum VolumeKind {
         /// Type identifier, as text.
         type_id: String,
         /// The type's usual name.
-        type_name: Option<&'static str>,
+        #[serde(default, deserialize_with = "crate::names::read_optional")]
+        type_name: Option<crate::names::Name>,
     },
     /// A logical volume made of parts of other volumes.
     Logical,
