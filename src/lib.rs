@@ -4,8 +4,11 @@
 //! Data flows one way, a module a layer: [`io`] → [`container`] → [`volume`] → [`filesystem`] → ownership →
 //! [`sweep`] → [`detect`] → [`finding`] → report. `docs/architecture.md` tells the story.
 
+#[cfg(feature = "cli")]
+pub mod cli;
 pub mod container;
 pub mod coverage;
+pub mod crosscheck;
 pub mod detect;
 pub mod error;
 pub mod filesystem;
@@ -17,5 +20,6 @@ pub mod names;
 pub mod record;
 pub mod report;
 pub mod rules;
+pub mod scan;
 pub mod sweep;
 pub mod volume;

@@ -83,6 +83,15 @@ pub fn harmless(text: &str) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
+/// The parts of `text` without characters that could harm a terminal or mislead a reader, each followed by
+/// such a character, the last one by none. For formats that have an escape of their own.
+pub fn split_hostile(text: &str) -> impl Iterator<Item = (&str, Option<char>)> {
+    text.split_inclusive(is_hostile).map(|part| match part.char_indices().next_back() {
+        Some((at, last)) if is_hostile(last) => (part.get(..at).unwrap_or_default(), Some(last)),
+        _ => (part, None),
+    })
+}
+
 /// Makes an escaped name safe to stand in a printed [`Place`]: the marks of its grammar become `%XX`.
 fn guard(name: &str, out: &mut String) {
     let bytes = name.as_bytes();

@@ -1,11 +1,14 @@
 //! Reports: one file a format, one line in [`FORMATS`]; all made of the same records.
 
+mod gate;
 mod jsonl;
 mod read;
 mod spool;
 mod text;
 pub mod words;
 
+pub use gate::{Gate, Policy};
+pub use jsonl::write_line;
 pub use read::{OwnedRecord, read};
 
 use crate::error::{Error, Kind, Result};

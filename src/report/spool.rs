@@ -71,7 +71,6 @@ impl Spool {
         Ok(())
     }
 
-
     /// The finding with this number.
     pub(super) fn get(&mut self, number: usize) -> Result<Finding> {
         let kept = self.kept.get(number).copied();

@@ -1,7 +1,8 @@
 //! Numbers and names as sentences for people show them; the same in every format that people read.
 
 use crate::finding::{Finding, Location, State};
-use crate::location::Chain;
+use crate::location::{Chain, harmless};
+use crate::record::{ExitReason, Summary};
 use crate::rules::{Severity, Verdict};
 
 /// Severities from the worst down.
@@ -133,6 +134,27 @@ fn seconds_of(time: &str) -> String {
     match time.split_once('.') {
         Some((seconds, _)) => format!("{seconds}Z"),
         None => time.to_owned(),
+    }
+}
+
+/// The verdict on an image in one sentence: may it leave?
+pub fn decision(summary: &Summary) -> String {
+    let threshold = match summary.fail_on.map_or("info", severity) {
+        "critical" => "critical".to_owned(),
+        name => format!("{name} or above"),
+    };
+    let failing = match summary.failing {
+        0 => format!("no finding that is {threshold}"),
+        some => format!("{} {threshold}", count(some, "finding")),
+    };
+    match summary.exit_reason {
+        ExitReason::Clean => format!("CLEAN: {failing}"),
+        ExitReason::Findings => format!("DO NOT RELEASE: {failing}"),
+        ExitReason::Incomplete => format!("INCOMPLETE: {failing}, but not everything could be read"),
+        ExitReason::Unreadable => {
+            let error = summary.error.as_deref().unwrap_or("nothing of the image could be read");
+            format!("NOT READ: {}", harmless(error))
+        }
     }
 }
 

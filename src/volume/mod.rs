@@ -22,7 +22,11 @@ pub enum VolumeKind {
         /// Type identifier, as text.
         type_id: String,
         /// The type's usual name.
-        #[serde(default, deserialize_with = "crate::names::read_optional")]
+        #[serde(
+            default,
+            deserialize_with = "crate::names::read_optional",
+            skip_serializing_if = "Option::is_none"
+        )]
         type_name: Option<crate::names::Name>,
     },
     /// A logical volume made of parts of other volumes.

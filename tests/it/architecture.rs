@@ -35,6 +35,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "volume",
         ],
     ),
+    ("crosscheck", &["error", "filesystem", "io", "location"]),
     ("record", &["container", "coverage", "filesystem", "finding", "leftover", "rules", "volume"]),
     ("report", &["coverage", "error", "finding", "leftover", "location", "names", "record", "rules"]),
 ];

@@ -61,6 +61,10 @@ impl Text {
             self.put("\n")?;
         }
         self.put(&summary::verdict(paint, summary))?;
+        if summary.error.is_some() && self.header.is_none() {
+            self.summaries.push(summary.clone());
+            return Ok(());
+        }
         if let Some(header) = self.header.take() {
             self.put(&summary::header(&header))?;
         }

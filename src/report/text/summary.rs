@@ -15,27 +15,12 @@ const CHECKS_SHOWN: usize = 12;
 
 /// The first line: may this image leave?
 pub(super) fn verdict(paint: Paint, summary: &Summary) -> String {
-    let image = harmless(&summary.image);
-    let threshold = summary.fail_on.map_or("any severity", words::severity);
+    let sentence = words::decision(summary);
     let sentence = match summary.exit_reason {
-        ExitReason::Clean => paint.good(&format!("CLEAN: no finding at {threshold} or above")),
-        ExitReason::Findings => {
-            let count = words::count(summary.failing, "finding");
-            paint.bad(&format!("DO NOT RELEASE: {count} at {threshold} or above"))
-        }
-        ExitReason::Unreadable => {
-            let error = summary.error.as_deref().unwrap_or("the image could not be read");
-            paint.bad(&format!("NOT READ: {}", harmless(error)))
-        }
-        ExitReason::Incomplete => {
-            let findings = match summary.failing {
-                0 => format!("no finding at {threshold} or above in what was read"),
-                some => format!("{} at {threshold} or above", words::count(some, "finding")),
-            };
-            paint.bad(&format!("INCOMPLETE: {findings}; not everything could be read"))
-        }
+        ExitReason::Clean => paint.good(&sentence),
+        _ => paint.bad(&sentence),
     };
-    format!("{}  {sentence}\n", paint.bold(&image))
+    format!("{}  {sentence}\n", paint.bold(&harmless(&summary.image)))
 }
 
 /// What was scanned.
