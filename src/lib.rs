@@ -17,6 +17,7 @@ pub mod io;
 pub mod leftover;
 pub mod location;
 pub mod names;
+pub mod ownership;
 pub mod record;
 pub mod report;
 pub mod rules;

@@ -3,8 +3,37 @@
 //! A place is written short, `p3:/etc/shadow`, or as the chain of layers that reports print,
 //! `disk.qcow2 / p3 ext4 / etc/shadow @ 1204`; [`Place`] reads both.
 
+use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::fmt::{self, Write as _};
+
+/// What owns the bytes of a finding.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum State {
+    /// Content of a file in use.
+    Allocated,
+    /// Content of a deleted file.
+    Deleted,
+    /// Content of a file in use without a name.
+    Orphan,
+    /// Between the end of a file and the end of its last allocation unit.
+    Slack,
+    /// Reserved but unwritten blocks, and home blocks that a journal supersedes.
+    Stale,
+    /// Free space of a file system.
+    Unallocated,
+    /// A file system's journal.
+    Journal,
+    /// Swap space.
+    Swap,
+    /// Tables of a file system or volume system.
+    Metadata,
+    /// No volume claims it.
+    Unpartitioned,
+    /// Bytes of the container that are not part of the virtual disk.
+    Container,
+}
 
 /// Shows bytes from the evidence: valid UTF-8 stays, control characters, invalid bytes and `%` become `%XX`.
 ///

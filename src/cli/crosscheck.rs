@@ -10,7 +10,6 @@ use crate::io::ReadAt;
 use crate::location::harmless;
 use crate::report::words;
 use crate::scan;
-use crate::volume::VolumeReader;
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::PathBuf;
@@ -36,9 +35,7 @@ pub(super) fn run(args: &Args) -> Result<Exit> {
         let name = &mounted.volume.name;
         match &mounted.content {
             Recognised::Opened(filesystem) => {
-                let volume: Arc<dyn ReadAt> =
-                    Arc::new(VolumeReader::new(disk.image.clone(), mounted.volume.clone()));
-                if let Some(one) = compare(args, name, &volume, filesystem.as_ref(), &mut out)? {
+                if let Some(one) = compare(args, name, &mounted.reader, filesystem.as_ref(), &mut out)? {
                     compared = true;
                     exit = exit.max(one);
                 }

@@ -5,11 +5,11 @@ use super::input::Input;
 use super::output::{self, unwritable};
 use crate::container;
 use crate::error::Result;
-use crate::filesystem::{self, Recognised};
+use crate::filesystem::Recognised;
 use crate::location::{escape, harmless};
 use crate::record::VolumeFacts;
 use crate::report::words;
-use crate::scan::{self, Disk, Mounted};
+use crate::scan::{self, Disk, OpenVolume};
 use crate::volume::VolumeKind;
 use clap::ValueEnum;
 use serde::Serialize;
@@ -85,15 +85,13 @@ fn info(disk: &Disk, image: String) -> Info {
     }
 }
 
-fn volume(mounted: &Mounted) -> VolumeInfo {
+fn volume(mounted: &OpenVolume) -> VolumeInfo {
     let volume = &mounted.volume;
-    let is_space = matches!(volume.kind, VolumeKind::Table | VolumeKind::Gap);
-    let (filesystem, reading, reason): (Option<filesystem::Facts>, _, _) = match &mounted.content {
-        Recognised::Opened(filesystem) => (Some(filesystem.facts().clone()), "read", None),
-        Recognised::Plain(facts) => (Some(facts.clone()), "swept", None),
-        Recognised::Opaque { facts, error } => (Some(facts.clone()), "opaque", Some(error.to_string())),
-        Recognised::Unknown if is_space => (None, "swept", None),
-        Recognised::Unknown => (None, "opaque", Some("no known file system".to_owned())),
+    let reason = mounted.opaque();
+    let reading = match (&mounted.content, &reason) {
+        (_, Some(_)) => "opaque",
+        (Recognised::Opened(_), None) => "read",
+        (_, None) => "swept",
     };
     let facts = VolumeFacts {
         name: volume.name.clone(),
@@ -101,7 +99,7 @@ fn volume(mounted: &Mounted) -> VolumeInfo {
         label: volume.label.clone(),
         disk_offset: volume.disk_start(),
         size: volume.size(),
-        filesystem,
+        filesystem: mounted.facts().cloned(),
     };
     VolumeInfo { facts, reading, reason }
 }

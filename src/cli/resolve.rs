@@ -5,7 +5,6 @@ use crate::filesystem::{EntryId, FileSystem, Recognised, StreamName};
 use crate::io::ReadAt;
 use crate::location::{Place, Target, escape, unescape};
 use crate::scan::Disk;
-use crate::volume::VolumeReader;
 use std::sync::Arc;
 
 /// Opens the disk, volume or stream that `place` names; its offsets are the caller's business.
@@ -27,11 +26,10 @@ pub(super) fn open(disk: &Disk, place: &Place) -> Result<Arc<dyn ReadAt>> {
 }
 
 fn volume(disk: &Disk, name: &str) -> Result<Arc<dyn ReadAt>> {
-    let volumes = disk.volumes.iter().map(|mounted| &mounted.volume);
-    let all: Vec<_> = volumes.clone().map(|volume| volume.name.as_str()).collect();
-    let mut named = volumes.filter(|volume| volume.name == name);
+    let all: Vec<_> = disk.volumes.iter().map(|mounted| mounted.volume.name.as_str()).collect();
+    let mut named = disk.volumes.iter().filter(|mounted| mounted.volume.name == name);
     match (named.next(), named.next()) {
-        (Some(volume), None) => Ok(Arc::new(VolumeReader::new(disk.image.clone(), volume.clone()))),
+        (Some(volume), None) => Ok(volume.reader.clone()),
         (Some(_), Some(_)) => Err(Error::new(
             Kind::Usage,
             format!(

@@ -9,7 +9,7 @@ use crate::location::escape;
 use crate::record::{Record, Summary};
 use crate::report::{self, Gate, Policy, words};
 use crate::rules::Severity;
-use crate::scan::{self, Options};
+use crate::scan::{self, Engine, Options};
 use clap::ValueEnum;
 use clap::builder::PossibleValuesParser;
 use std::path::{Path, PathBuf};
@@ -60,10 +60,10 @@ pub(super) struct Args {
     /// Exit with 1 when there is a finding of this severity or above
     #[arg(long, value_name = "SEVERITY", value_enum, default_value = "medium")]
     fail_on: Threshold,
-    /// Count work cut short by a limit, locked archives and damaged structures as incomplete
+    /// Count work cut short by a limit and locked archives as incomplete
     #[arg(long)]
     strict: bool,
-    /// Do not exit with 3 because of bytes that were not read or not understood
+    /// Do not exit with 3 because of what was not read, not understood or damaged
     #[arg(long)]
     accept_gaps: bool,
     /// Show secrets in full; the report is then as secret as they are
@@ -98,10 +98,11 @@ fn formats() -> PossibleValuesParser {
 
 pub(super) fn run(args: &Args) -> Result<Exit> {
     let options = options(args)?;
+    let engine = Engine::new(&options)?;
     let mut outputs = Outputs::create(&wanted(args)?, args.force)?;
     let mut exit = Exit::Clean;
     for image in &args.images {
-        let summary = scan_image(args, image, &options, &mut outputs)?;
+        let summary = scan_image(&engine, image, &options, &mut Run { args, outputs: &mut outputs })?;
         if !args.quiet && !args.output.is_empty() {
             output::say(&format!("{}: {}", summary.image, words::decision(&summary)));
         }
@@ -129,6 +130,9 @@ fn options(args: &Args) -> Result<Options> {
         key,
         rule_files: args.rules.clone(),
         all_verdicts: args.possible,
+        fail_on: args.fail_on.into(),
+        strict: args.strict,
+        accept_gaps: args.accept_gaps,
         ..args.input.options()
     })
 }
@@ -150,34 +154,34 @@ fn read_key(path: &Path) -> Result<[u8; 32]> {
     Ok(blake3::derive_key("residue fingerprint key file", &content))
 }
 
+/// What one run writes to.
+struct Run<'a> {
+    args: &'a Args,
+    outputs: &'a mut Outputs,
+}
+
 /// Scans one image into the reports. An image that cannot be read is a result, too: its summary says so.
-fn scan_image(args: &Args, image: &Path, options: &Options, outputs: &mut Outputs) -> Result<Summary> {
+fn scan_image(engine: &Engine, image: &Path, options: &Options, run: &mut Run<'_>) -> Result<Summary> {
     let name = escape(image.file_name().unwrap_or(image.as_os_str()).as_encoded_bytes());
-    let progress = Progress::new(&name, args.quiet);
-    let policy = Policy { fail_on: args.fail_on.into(), strict: args.strict, accept_gaps: args.accept_gaps };
+    let progress = Progress::new(&name, run.args.quiet);
+    let policy =
+        Policy { fail_on: options.fail_on, strict: options.strict, accept_gaps: options.accept_gaps };
     let mut gate = Gate::new(policy);
-    let mut broken = false;
-    let result = scan::run(image, options, &progress, &mut |record| {
-        if let Record::Finding(finding) = &record {
-            gate.count(finding);
+    let result = scan::run(engine, image, options, &progress, &mut |record| {
+        match &record {
+            Record::Finding(finding) => gate.count(finding),
+            // The gate has a word to say on the summary first.
+            Record::Summary(_) => return Ok(()),
+            Record::Scan(_) | Record::Gap(_) => {}
         }
-        if matches!(record, Record::Summary(_)) {
-            return Ok(());
-        }
-        let written = outputs.write(&record);
-        broken |= written.is_err();
-        written
+        run.outputs.write(&record)
     });
     progress.clear();
-    let mut summary = match result {
-        Ok(summary) => summary,
-        Err(error) if broken => return Err(error),
-        Err(error) => {
-            output::complain(&error);
-            Summary { image: name, error: Some(error.to_string()), ..Summary::default() }
-        }
-    };
+    let mut summary = result?;
     gate.judge(&mut summary);
-    outputs.write(&Record::Summary(&summary))?;
+    if let Some(error) = &summary.error {
+        output::say(error);
+    }
+    run.outputs.write(&Record::Summary(&summary))?;
     Ok(summary)
 }

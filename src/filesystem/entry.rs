@@ -228,6 +228,13 @@ impl From<Place> for Backing {
     }
 }
 
+impl DataRun {
+    /// Offset in the stream just past the run.
+    pub fn end(&self) -> u64 {
+        self.logical.saturating_add(self.length)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -5,6 +5,7 @@
 //! on request. Damage in one entry stays in that entry.
 
 mod entry;
+mod ext4;
 mod runs;
 
 pub use entry::{
@@ -188,7 +189,7 @@ impl fmt::Debug for Kind {
 }
 
 /// All kinds, in the order in which they are probed.
-pub const FILE_SYSTEMS: &[Kind] = &[];
+pub const FILE_SYSTEMS: &[Kind] = &[ext4::KIND, ext4::BACKUP_KIND];
 
 /// Says what a volume holds.
 pub fn recognise(volume: &Arc<dyn ReadAt>) -> Recognised {

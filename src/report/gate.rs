@@ -9,9 +9,9 @@ use crate::rules::{Severity, Verdict};
 pub struct Policy {
     /// Severity from which on a finding fails the gate.
     pub fail_on: Severity,
-    /// Whether work cut short by a budget, locked archives and damage make a scan incomplete.
+    /// Whether work cut short by a budget and locked archives make a scan incomplete.
     pub strict: bool,
-    /// Whether bytes that were not read or not understood are accepted.
+    /// Whether bytes that were not read or not understood, and damaged structures, are accepted.
     pub accept_gaps: bool,
 }
 
@@ -54,8 +54,8 @@ impl Gate {
     fn is_incomplete(&self, summary: &Summary) -> bool {
         let gaps = |kind: &str| summary.gaps.get(kind).is_some_and(|&number| number > 0);
         let coverage = &summary.coverage;
-        let lost = coverage.unread > 0 || coverage.opaque > 0 || gaps("unread") || gaps("opaque");
-        let cut_short = gaps("limited") || gaps("damaged");
+        let lost = coverage.unread > 0 || ["unread", "opaque", "damaged"].into_iter().any(gaps);
+        let cut_short = gaps("limited");
         // Counts that do not add up are an error of this program, which nobody can accept in advance.
         !coverage.is_whole() || (lost && !self.policy.accept_gaps) || (cut_short && self.policy.strict)
     }
@@ -91,7 +91,8 @@ mod tests {
             (50, 0, Some("opaque"), 0, true, true, Clean),
             (50, 0, Some("limited"), 0, false, false, Clean),
             (50, 0, Some("limited"), 0, true, true, Incomplete),
-            (50, 0, Some("damaged"), 0, true, false, Incomplete),
+            (50, 0, Some("damaged"), 0, false, false, Incomplete),
+            (50, 0, Some("damaged"), 0, true, true, Clean),
             (0, 100, None, 2, false, true, Unreadable),
         ];
         for (scanned, unread, gap, failing, strict, accept_gaps, expected) in cases {

@@ -1,7 +1,7 @@
 //! Numbers and names as sentences for people show them; the same in every format that people read.
 
-use crate::finding::{Finding, Location, State};
-use crate::location::{Chain, harmless};
+use crate::finding::{Finding, Location};
+use crate::location::{Chain, State, harmless};
 use crate::record::{ExitReason, Summary};
 use crate::rules::{Severity, Verdict};
 

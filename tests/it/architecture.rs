@@ -15,7 +15,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("content", &["error", "io"]),
     ("rules", &["error"]),
     ("detect", &["error", "rules"]),
-    ("ownership", &["error", "io", "filesystem", "volume"]),
+    ("ownership", &["error", "filesystem", "io", "location"]),
     ("finding", &["location", "names", "rules"]),
     ("leftover", &["error", "filesystem", "io", "location", "rules"]),
     ("knowngood", &["error", "filesystem", "io"]),

@@ -8,5 +8,10 @@
 )]
 
 mod architecture;
+mod canary;
 mod cli;
+mod containers;
 mod reports;
+mod support;
+mod sweep;
+mod volumes;
