@@ -114,9 +114,74 @@ pub struct Summary {
     /// Findings that the baseline holds already.
     #[serde(default)]
     pub in_baseline: u64,
+    /// What a reader of the report should know: allow-list entries that expired or were not used …
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
+    /// SHA-256 of the image file, where it was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image_sha256: Option<String>,
     /// Verdict.
     pub exit_reason: ExitReason,
     /// What went wrong, where the image could not be opened.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+}
+
+/// An entry of a file system, one for each of its names and streams, as listings and timelines show it.
+/// Names are escaped, times are RFC 3339 in UTC; absent means "not recorded".
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct EntryFacts {
+    /// Volume.
+    pub volume: String,
+    /// File system.
+    pub fs: &'static str,
+    /// Full name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
+    /// Inode or MFT record number.
+    pub inode: u64,
+    /// Stream other than the unnamed one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stream: Option<String>,
+    /// `file`, `directory`, `symlink` …
+    pub kind: &'static str,
+    /// Length of the stream in bytes.
+    pub size: u64,
+    /// `allocated`, `deleted` or `orphan`.
+    pub state: &'static str,
+    /// SHA-256 of the content, where it was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sha256: Option<String>,
+    /// Content last modified.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mtime: Option<String>,
+    /// Content last read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub atime: Option<String>,
+    /// Entry last changed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ctime: Option<String>,
+    /// Created.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub crtime: Option<String>,
+    /// Deleted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dtime: Option<String>,
+    /// User id.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub owner_uid: Option<u32>,
+    /// Group id.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub owner_gid: Option<u32>,
+    /// Permission bits in octal.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mode: Option<String>,
+    /// Names that point to the entry.
+    pub links: u32,
+    /// What a reader should know.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
+    /// Why the content could not be read.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
 }

@@ -4,78 +4,38 @@ use crate::error::Result;
 use crate::filesystem::{Entry, EntryKind, EntryState, FileSystem, Role, StreamName, Times};
 use crate::io::ReadAt;
 use crate::location::escape;
+use crate::record::EntryFacts;
 use jiff::Timestamp;
-use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
 /// Bytes that are hashed or copied at a time.
 pub(super) const CHUNK: usize = 1 << 20;
 
-/// One name and stream of an entry.
-#[derive(Clone, Debug, Default, Serialize)]
-pub(super) struct Listed {
-    pub volume: String,
-    pub fs: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub path: Option<String>,
-    pub inode: u64,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub stream: Option<String>,
-    pub kind: &'static str,
-    pub size: u64,
-    pub state: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub sha256: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub mtime: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub atime: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub ctime: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub crtime: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub dtime: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub owner_uid: Option<u32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub owner_gid: Option<u32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub mode: Option<String>,
-    pub links: u32,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub notes: Vec<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub error: Option<String>,
-}
-
-impl Listed {
-    /// What all names and streams of `entry` share.
-    pub(super) fn new(volume: &str, fs: &'static str, entry: &Entry) -> Self {
-        let Times { modified, accessed, changed, created, deleted } = entry.times;
-        Self {
-            volume: volume.to_owned(),
-            fs,
-            inode: entry.id.0,
-            kind: kind(entry),
-            state: state(entry.state),
-            mtime: modified.map(shown),
-            atime: accessed.map(shown),
-            ctime: changed.map(shown),
-            crtime: created.map(shown),
-            dtime: deleted.map(shown),
-            owner_uid: entry.owner.uid,
-            owner_gid: entry.owner.gid,
-            mode: entry.owner.mode.map(|mode| format!("{mode:04o}")),
-            links: entry.links,
-            notes: entry.notes.iter().map(|note| escape(note.as_bytes())).collect(),
-            ..Self::default()
-        }
+/// What all names and streams of `entry` share.
+pub(super) fn facts(volume: &str, fs: &'static str, entry: &Entry) -> EntryFacts {
+    let Times { modified, accessed, changed, created, deleted } = entry.times;
+    EntryFacts {
+        volume: volume.to_owned(),
+        fs,
+        inode: entry.id.0,
+        kind: kind(entry),
+        state: state(entry.state),
+        mtime: modified.map(shown),
+        atime: accessed.map(shown),
+        ctime: changed.map(shown),
+        crtime: created.map(shown),
+        dtime: deleted.map(shown),
+        owner_uid: entry.owner.uid,
+        owner_gid: entry.owner.gid,
+        mode: entry.owner.mode.map(|mode| format!("{mode:04o}")),
+        links: entry.links,
+        notes: entry.notes.iter().map(|note| escape(note.as_bytes())).collect(),
+        ..EntryFacts::default()
     }
 }
 
 /// A time as reports show it: RFC 3339, UTC, nanoseconds.
-pub(super) fn shown(time: Timestamp) -> String {
+fn shown(time: Timestamp) -> String {
     format!("{time:.9}")
 }
 

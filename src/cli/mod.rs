@@ -11,6 +11,7 @@ mod entries;
 mod exit;
 mod info;
 mod input;
+mod listing;
 mod ls;
 mod output;
 mod progress;

@@ -155,14 +155,19 @@ fn differ(
     tally.differ(Difference { entry: Some(entry.id), path: path.map(escape), stream: None, what, explained });
 }
 
+/// A path that the other reader does not take; its error type has no room for the reason.
+fn malformed(_reason: ext4_view::PathError) -> Ext4Error {
+    Ext4Error::MalformedPath
+}
+
 fn content(other: &Ext4, path: &[u8]) -> Result<Content, Ext4Error> {
-    let path = Path::try_from(path).map_err(|_| Ext4Error::MalformedPath)?;
+    let path = Path::try_from(path).map_err(malformed)?;
     let mut file = other.open(path)?;
     hash(|_, buffer| file.read_bytes(buffer))
 }
 
 fn link(other: &Ext4, path: &[u8]) -> Result<Content, Ext4Error> {
-    let path = Path::try_from(path).map_err(|_| Ext4Error::MalformedPath)?;
+    let path = Path::try_from(path).map_err(malformed)?;
     let target = other.read_link(path)?;
     let mut rest = target.as_ref().to_vec();
     hash(|_, buffer| {

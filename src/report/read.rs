@@ -5,6 +5,7 @@ use crate::error::{Error, Kind, Result};
 use crate::finding::Finding;
 use crate::record::{Header, Record, SCHEMA, Summary};
 use serde::Deserialize;
+use std::fmt;
 use std::io::{BufRead, Read as _};
 
 /// The longest line that is read, in bytes. A finding with a whole key block shown stays far below it.
@@ -68,15 +69,15 @@ pub fn read(mut from: impl BufRead, visit: &mut dyn FnMut(OwnedRecord) -> Result
             }
             OwnedRecord::Scan(_) => (open, seen) = (true, true),
             OwnedRecord::Summary(_) => (open, seen) = (false, true),
-            _ if !open => return Err(wrong(number, "expected a `scan` record first".to_owned())),
+            _ if !open => return Err(wrong(number, "expected a `scan` record first")),
             _ => {}
         }
         visit(record)?;
     }
     match (seen, open) {
         (true, false) => Ok(()),
-        (false, _) => Err(wrong(number, "expected a `scan` record, found none".to_owned())),
-        (true, true) => Err(wrong(number, "the lines end before the scan's `summary`".to_owned())),
+        (false, _) => Err(wrong(number, "expected a `scan` record, found none")),
+        (true, true) => Err(wrong(number, "the lines end before the scan's `summary`")),
     }
 }
 
@@ -93,7 +94,7 @@ fn parse(line: &[u8], number: u64) -> Result<OwnedRecord> {
     })
 }
 
-fn wrong(line: u64, message: String) -> Error {
+fn wrong(line: u64, message: impl fmt::Display) -> Error {
     Error::new(Kind::Usage, format!("line {line}: {message}"))
 }
 
