@@ -11,10 +11,12 @@
 mod architecture;
 mod leftovers;
 mod canary;
+mod cli;
 mod containers;
 mod detect;
 mod ntfs;
 mod recognised;
+mod reports;
 mod support;
 mod sweep;
 mod volumes;
