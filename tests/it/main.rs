@@ -9,6 +9,7 @@
 )]
 
 mod architecture;
+mod ext4;
 mod leftovers;
 mod canary;
 mod cli;
