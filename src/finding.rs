@@ -2,6 +2,7 @@
 //!
 //! Field names and order are those of the JSON lines (schema 1, see `docs/schema.md`).
 
+use crate::location::State;
 use crate::rules::{Category, Severity, Verdict};
 use serde::Serialize;
 use std::fmt;
@@ -38,34 +39,6 @@ impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Secret({} bytes)", self.0.len())
     }
-}
-
-/// What owns the bytes of a finding.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum State {
-    /// Content of a file in use.
-    Allocated,
-    /// Content of a deleted file.
-    Deleted,
-    /// Content of a file in use without a name.
-    Orphan,
-    /// Between the end of a file and the end of its last allocation unit.
-    Slack,
-    /// Reserved but unwritten blocks, and home blocks that a journal supersedes.
-    Stale,
-    /// Free space of a file system.
-    Unallocated,
-    /// A file system's journal.
-    Journal,
-    /// Swap space.
-    Swap,
-    /// Tables of a file system or volume system.
-    Metadata,
-    /// No volume claims it.
-    Unpartitioned,
-    /// Bytes of the container that are not part of the virtual disk.
-    Container,
 }
 
 /// A finding. Absent means "not applicable".

@@ -5,6 +5,7 @@
 //! [`sweep`] → [`detect`] → [`finding`] → report. `docs/architecture.md` tells the story.
 
 pub mod container;
+pub mod content;
 pub mod coverage;
 pub mod detect;
 pub mod error;
@@ -13,8 +14,10 @@ pub mod finding;
 pub mod io;
 pub mod leftover;
 pub mod location;
+pub mod ownership;
 pub mod record;
 pub mod report;
 pub mod rules;
+pub mod scan;
 pub mod sweep;
 pub mod volume;

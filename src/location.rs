@@ -1,6 +1,35 @@
 //! Names of places inside an image, and how bytes of the evidence are shown to people.
 
+use serde::Serialize;
 use std::fmt::Write as _;
+
+/// What owns the bytes of a finding.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum State {
+    /// Content of a file in use.
+    Allocated,
+    /// Content of a deleted file.
+    Deleted,
+    /// Content of a file in use without a name.
+    Orphan,
+    /// Between the end of a file and the end of its last allocation unit.
+    Slack,
+    /// Reserved but unwritten blocks, and home blocks that a journal supersedes.
+    Stale,
+    /// Free space of a file system.
+    Unallocated,
+    /// A file system's journal.
+    Journal,
+    /// Swap space.
+    Swap,
+    /// Tables of a file system or volume system.
+    Metadata,
+    /// No volume claims it.
+    Unpartitioned,
+    /// Bytes of the container that are not part of the virtual disk.
+    Container,
+}
 
 /// Shows bytes from the evidence: valid UTF-8 stays, control characters, invalid bytes and `%` become `%XX`.
 ///

@@ -204,3 +204,10 @@ impl From<Place> for Backing {
         }
     }
 }
+
+impl DataRun {
+    /// Offset in the stream just past the run.
+    pub fn end(&self) -> u64 {
+        self.logical.saturating_add(self.length)
+    }
+}

@@ -4,8 +4,17 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
+    clippy::print_stdout,
     reason = "a test that cannot go on should say so and stop"
 )]
 
 mod architecture;
+mod leftovers;
+mod canary;
+mod containers;
+mod detect;
 mod ntfs;
+mod recognised;
+mod support;
+mod sweep;
+mod volumes;
