@@ -1,5 +1,6 @@
 //! NTFS: fixtures made by mkntfs and ntfs-3g, volumes made by Windows, and damage.
 
+use crate::support;
 use residue::error::Kind;
 use residue::filesystem::{
     Entry, EntryId, EntryState, FileSystem, Layout, Place, Recognised, Role, StreamName, Walked, recognise,
@@ -11,24 +12,13 @@ use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read as _;
 use std::ops::ControlFlow;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 const FIXTURES: &[&str] = &["mixed", "sectors4096", "clusters512", "clusters2m", "table"];
 
-fn testdata(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/ntfs").join(name)
-}
-
-fn unpack(path: &Path) -> Vec<u8> {
-    let packed = std::fs::File::open(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-    let mut bytes = Vec::new();
-    ruzstd::decoding::StreamingDecoder::new(packed).unwrap().read_to_end(&mut bytes).unwrap();
-    bytes
-}
-
 fn fixture(name: &str) -> Vec<u8> {
-    unpack(&testdata(&format!("{name}.img.zst")))
+    support::fixture(&format!("ntfs/{name}.img"))
 }
 
 fn open(bytes: Vec<u8>) -> Arc<dyn FileSystem> {
@@ -78,7 +68,7 @@ fn stream_name(fact: &Value) -> StreamName {
 }
 
 fn truth(name: &str) -> Vec<Value> {
-    let lines = unpack(&testdata(&format!("{name}.truth.jsonl.zst")));
+    let lines = support::fixture(&format!("ntfs/{name}.truth.jsonl"));
     lines
         .split(|&byte| byte == b'\n')
         .filter(|line| !line.is_empty())
@@ -279,23 +269,11 @@ fn the_file_systems_own_files_are_known_as_such() {
     }
 }
 
-/// A volume made by Windows, from the folder that `RESIDUE_IMAGES` names. `None`, with a word on it, where
-/// it or the tool that unpacks it is not there.
+/// A volume made by Windows, unpacked from its container; `None` where there is none.
 fn windows_volume(name: &str) -> Option<Vec<u8>> {
-    let Some(folder) = std::env::var_os("RESIDUE_IMAGES") else {
-        println!("skipped: RESIDUE_IMAGES is not set");
-        return None;
-    };
-    let work = tempfile::tempdir().unwrap();
-    let (packed, raw) = (work.path().join("image.qcow2"), work.path().join("image.raw"));
-    std::fs::write(&packed, unpack(&Path::new(&folder).join(format!("{name}.qcow2.zst")))).unwrap();
-    let converted =
-        std::process::Command::new("qemu-img").args(["convert", "-O", "raw"]).args([&packed, &raw]).status();
-    if !converted.is_ok_and(|status| status.success()) {
-        println!("skipped: qemu-img is not there");
-        return None;
-    }
-    Some(std::fs::read(raw).unwrap())
+    let packed = support::real_image(&format!("{name}.qcow2"))?;
+    let image = residue::container::open(Arc::new(packed), None).unwrap();
+    Some(residue::io::read_vec(&*image, 0, usize::try_from(image.size()).unwrap()).unwrap())
 }
 
 /// What is known of the image's streams: path, stream, size, digest.
@@ -539,6 +517,75 @@ fn damaged_compressed_units_cost_their_own_chunks_only() {
     assert_eq!(chunk, before[4096..8192]);
     content.read_at(65_536, &mut chunk).unwrap();
     assert_eq!(chunk, before[65_536..65_536 + 4096]);
+}
+
+#[test]
+fn records_and_lists_that_refer_to_themselves_end() {
+    let image = fixture("mixed");
+    let ntfs = open(image.clone());
+    let id = ntfs.find(b"/pieces").unwrap();
+    let at = record_offset(&image, id.0);
+    let reference = |number: u64, sequence: u16| (number | u64::from(sequence) << 48).to_le_bytes();
+    let sequence = u16::from_le_bytes(image[at + 16..at + 18].try_into().unwrap());
+
+    // The base record names itself as its base.
+    let mut damaged = image.clone();
+    damaged[at + 32..at + 40].copy_from_slice(&reference(id.0, sequence));
+    let entry = open(damaged).entry(id).unwrap();
+    assert_eq!(entry, ntfs.entry(id).unwrap());
+
+    // A directory is its own parent, another one is a child of its own child.
+    let (dir, sub) = (ntfs.find(b"/dir").unwrap(), ntfs.find(b"/dir/sub").unwrap());
+    let mut damaged = image.clone();
+    let name = record_offset(&image, dir.0) + 0x98;
+    assert_eq!(damaged[name..name + 6], [5, 0, 0, 0, 0, 0], "the parent reference of the name");
+    let child = u16::from_le_bytes(image[record_offset(&image, sub.0) + 16..][..2].try_into().unwrap());
+    damaged[name..name + 8].copy_from_slice(&reference(sub.0, child));
+    let ntfs = open(damaged);
+    assert_eq!(ntfs.paths(sub).unwrap().all, [b"/$OrphanFiles/sub".to_vec()]);
+    assert_eq!(ntfs.paths(dir).unwrap().all, [b"/$OrphanFiles/dir".to_vec()]);
+    walk(&*ntfs);
+}
+
+/// Content of an entry's unnamed stream as the `ntfs` crate reads it.
+fn other_reader(image: &[u8], number: u64) -> Option<Vec<u8>> {
+    use ntfs::NtfsReadSeek as _;
+    let mut disk = std::io::Cursor::new(image);
+    let volume = ntfs::Ntfs::new(&mut disk).unwrap();
+    let file = volume.file(&mut disk, number).unwrap();
+    let item = file.data(&mut disk, "")?.unwrap();
+    let mut value = item.to_attribute().unwrap().value(&mut disk).unwrap();
+    let mut content = vec![0; usize::try_from(value.len()).unwrap()];
+    let mut done = 0;
+    while done < content.len() {
+        match value.read(&mut disk, &mut content[done..]).unwrap() {
+            0 => break,
+            step => done += step,
+        }
+    }
+    Some(content)
+}
+
+#[test]
+fn a_second_reader_reads_the_same_where_it_can() {
+    for name in ["mixed", "sectors4096", "clusters512"] {
+        let image = fixture(name);
+        let ntfs = open(image.clone());
+        let mut compared = 0;
+        for entry in walk(&*ntfs).0.iter().filter(|entry| entry.state == EntryState::Allocated).step_by(5) {
+            // The other reader knows neither compression nor streams in pieces, nor the marks of $BadClus.
+            let in_pieces = entry.stream(&StreamName::Attribute(b"$ATTRIBUTE_LIST".to_vec())).is_some();
+            let Some(stream) = entry.stream(&StreamName::Data) else { continue };
+            if in_pieces || matches!(stream.layout, Layout::Encoded(_)) || stream.initialised < stream.size {
+                continue;
+            }
+            let ours = ntfs.open(entry, &StreamName::Data).unwrap();
+            let ours = residue::io::read_vec(&*ours, 0, usize::try_from(ours.size()).unwrap()).unwrap();
+            assert_eq!(Some(ours), other_reader(&image, entry.id.0), "{name} {:?}", entry.id);
+            compared += 1;
+        }
+        assert!(compared > 3, "{name}: {compared}");
+    }
 }
 
 #[test]
