@@ -15,6 +15,7 @@ mod canary;
 mod cli;
 mod containers;
 mod detect;
+mod leftovers;
 mod ntfs;
 mod recognised;
 mod reports;
