@@ -22,3 +22,4 @@ mod reports;
 mod support;
 mod sweep;
 mod volumes;
+mod prefilter;
