@@ -5,11 +5,18 @@
 //! which are holes, and which cannot be had. A reference inside an image (backing file, parent, extent) is
 //! never opened because the image says so.
 
+mod cache;
+mod codec;
+mod options;
+mod qcow2;
 mod raw;
+mod sparse;
+
+pub use options::{OpenOptions, WithoutParent};
 
 use crate::error::{Error, Kind, Result};
 use crate::io::ReadAt;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::sync::Arc;
 
@@ -20,10 +27,11 @@ pub trait Image: ReadAt {
 }
 
 /// What is known of a container apart from the disk's bytes.
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Facts {
     /// Name of the format, as `--container` takes it: `raw`, `qcow2` …
-    pub format: &'static str,
+    #[serde(deserialize_with = "crate::names::read")]
+    pub format: crate::names::Name,
     /// Version within the format, where it has versions.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub version: Option<String>,
@@ -38,21 +46,21 @@ pub struct Facts {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub creator: Option<String>,
     /// Identifiers (UUIDs and the like) as name and value.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub identifiers: Vec<(String, String)>,
     /// Names of internal snapshots.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub snapshots: Vec<String>,
     /// Name of the parent (backing file) that the image refers to, escaped.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub parent: Option<String>,
     /// What a reader of the report should know: dirty bits, ignored features.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
 }
 
 /// Opens a source as one format.
-pub type Open = fn(Arc<dyn ReadAt>) -> Result<Arc<dyn Image>>;
+pub type Open = fn(Arc<dyn ReadAt>, &OpenOptions) -> Result<Arc<dyn Image>>;
 
 /// A container format.
 #[derive(Clone, Copy)]
@@ -72,17 +80,27 @@ impl fmt::Debug for Format {
 }
 
 /// All formats in the order in which they are probed; `raw` fits anything and comes last.
-pub const FORMATS: &[Format] = &[raw::FORMAT];
+pub const FORMATS: &[Format] = &[qcow2::FORMAT, raw::FORMAT];
 
 /// Opens `source` as the first format that recognises it, or as the format called `name`.
 ///
 /// # Errors
-/// [`Kind::Usage`] for an unknown name; otherwise what the format says.
+/// As [`open_with`].
 pub fn open(source: Arc<dyn ReadAt>, name: Option<&str>) -> Result<Arc<dyn Image>> {
+    let options = OpenOptions { format: name.map(str::to_owned), ..OpenOptions::default() };
+    open_with(source, &options)
+}
+
+/// Opens `source` as the options say.
+///
+/// # Errors
+/// [`Kind::Truncated`] for an empty source, [`Kind::Usage`] for an unknown name; otherwise what the format
+/// says.
+pub fn open_with(source: Arc<dyn ReadAt>, options: &OpenOptions) -> Result<Arc<dyn Image>> {
     if source.size() == 0 {
         return Err(Error::new(Kind::Truncated, "the file is empty"));
     }
-    let wanted = |format: &&Format| match name {
+    let wanted = |format: &&Format| match &options.format {
         Some(name) => format.name == name,
         None => (format.probe)(source.as_ref()),
     };
@@ -90,5 +108,5 @@ pub fn open(source: Arc<dyn ReadAt>, name: Option<&str>) -> Result<Arc<dyn Image
         let known: Vec<_> = FORMATS.iter().map(|format| format.name).collect();
         Error::new(Kind::Usage, format!("unknown container format; known are {}", known.join(", ")))
     })?;
-    (format.open)(source)
+    (format.open)(source, options)
 }
