@@ -7,12 +7,19 @@
 
 mod cache;
 mod codec;
+mod crc32c;
 mod options;
+mod patched;
 mod qcow2;
 mod raw;
+mod reference;
 mod sparse;
+mod vdi;
+mod vhd;
+mod vhdx;
+mod vmdk;
 
-pub use options::{OpenOptions, WithoutParent};
+pub use options::{Chain, OpenOptions, Spool, Unresolved};
 
 use crate::error::{Error, Kind, Result};
 use crate::io::ReadAt;
@@ -67,7 +74,7 @@ pub struct Format {
     /// Name for `--container` and for reports.
     pub name: &'static str,
     /// Whether the bytes look like this format. Looks only; reading errors count as "no".
-    pub probe: fn(&dyn ReadAt) -> bool,
+    pub probe: fn(&dyn ReadAt, &OpenOptions) -> bool,
     /// Opens the container.
     pub open: Open,
 }
@@ -79,7 +86,8 @@ impl fmt::Debug for Format {
 }
 
 /// All formats in the order in which they are probed; `raw` fits anything and comes last.
-pub const FORMATS: &[Format] = &[qcow2::FORMAT, raw::FORMAT];
+pub const FORMATS: &[Format] =
+    &[qcow2::FORMAT, vmdk::FORMAT, vhdx::FORMAT, vdi::FORMAT, vhd::FORMAT, raw::FORMAT];
 
 /// Opens `source` as the first format that recognises it, or as the format called `name`.
 ///
@@ -101,7 +109,7 @@ pub fn open_with(source: Arc<dyn ReadAt>, options: &OpenOptions) -> Result<Arc<d
     }
     let wanted = |format: &&Format| match &options.format {
         Some(name) => format.name == name,
-        None => (format.probe)(source.as_ref()),
+        None => (format.probe)(source.as_ref(), options),
     };
     let format = FORMATS.iter().find(wanted).ok_or_else(|| {
         let known: Vec<_> = FORMATS.iter().map(|format| format.name).collect();
