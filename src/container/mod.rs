@@ -14,6 +14,7 @@ mod qcow2;
 mod raw;
 mod reference;
 mod sparse;
+mod split;
 mod vdi;
 mod vhd;
 mod vhdx;
@@ -85,9 +86,10 @@ impl fmt::Debug for Format {
     }
 }
 
-/// All formats in the order in which they are probed; `raw` fits anything and comes last.
+/// All formats in the order in which they are probed; `raw` fits anything and comes last; `split`
+/// comes first, because a first part looks like the whole image.
 pub const FORMATS: &[Format] =
-    &[qcow2::FORMAT, vmdk::FORMAT, vhdx::FORMAT, vdi::FORMAT, vhd::FORMAT, raw::FORMAT];
+    &[split::FORMAT, qcow2::FORMAT, vmdk::FORMAT, vhdx::FORMAT, vdi::FORMAT, vhd::FORMAT, raw::FORMAT];
 
 /// Opens `source` as the first format that recognises it, or as the format called `name`.
 ///

@@ -515,3 +515,33 @@ fn a_differencing_vhd_is_read_over_its_parent() {
     assert_ne!(whole, base, "the child changes nothing");
     assert!(whole.iter().any(|&byte| byte != 0));
 }
+
+#[test]
+fn a_raw_image_in_numbered_parts_is_one_disk() {
+    let disk = fixture("disk.raw");
+    for first in [0, 1] {
+        let folder = tempfile::tempdir().unwrap();
+        for (number, part) in disk.chunks(2 << 20).enumerate() {
+            std::fs::write(folder.path().join(format!("disk.{:03}", number + first)), part).unwrap();
+        }
+        let path = folder.path().join(format!("disk.{first:03}"));
+        let image = open_path(&path, OpenOptions::default()).unwrap();
+        assert_eq!(image.facts().format, "split");
+        same_disk(image.as_ref(), &disk, "split");
+
+        std::fs::remove_file(folder.path().join(format!("disk.{:03}", first + 2))).unwrap();
+        let (kind, message) = refused(open_path(&path, OpenOptions::default()));
+        assert_eq!(kind, Kind::MissingParent, "{message}");
+    }
+}
+
+#[test]
+fn a_container_in_numbered_parts_is_opened_through_them() {
+    let folder = tempfile::tempdir().unwrap();
+    for (number, part) in fixture("zlib.qcow2").chunks(10_000).enumerate() {
+        std::fs::write(folder.path().join(format!("disk.qcow2.{number:02}")), part).unwrap();
+    }
+    let image = open_path(&folder.path().join("disk.qcow2.00"), OpenOptions::default()).unwrap();
+    assert_eq!(image.facts().format, "qcow2");
+    same_disk(image.as_ref(), &fixture("disk.raw"), "split qcow2");
+}
