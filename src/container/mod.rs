@@ -19,6 +19,7 @@ mod vdi;
 mod vhd;
 mod vhdx;
 mod vmdk;
+mod wrapped;
 
 pub use options::{Chain, OpenOptions, Spool, Unresolved};
 
@@ -61,6 +62,12 @@ pub struct Facts {
     /// Name of the parent (backing file) that the image refers to, escaped.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub parent: Option<String>,
+    /// Wrappings around the container, the outermost first: `gz`, `tar` …
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub wrapping: Vec<String>,
+    /// What of the file is not part of the disk and was not read: each makes the scan incomplete.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub unread: Vec<String>,
     /// What a reader of the report should know: dirty bits, ignored features.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
@@ -88,8 +95,20 @@ impl fmt::Debug for Format {
 
 /// All formats in the order in which they are probed; `raw` fits anything and comes last; `split`
 /// comes first, because a first part looks like the whole image.
-pub const FORMATS: &[Format] =
-    &[split::FORMAT, qcow2::FORMAT, vmdk::FORMAT, vhdx::FORMAT, vdi::FORMAT, vhd::FORMAT, raw::FORMAT];
+pub const FORMATS: &[Format] = &[
+    split::FORMAT,
+    qcow2::FORMAT,
+    vmdk::FORMAT,
+    vhdx::FORMAT,
+    vdi::FORMAT,
+    vhd::FORMAT,
+    wrapped::GZIP,
+    wrapped::ZSTD,
+    wrapped::XZ,
+    wrapped::BZIP2,
+    wrapped::TAR,
+    raw::FORMAT,
+];
 
 /// Opens `source` as the first format that recognises it, or as the format called `name`.
 ///

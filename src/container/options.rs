@@ -28,6 +28,8 @@ pub struct OpenOptions {
     pub allow_siblings: bool,
     /// What to do about a file that the image needs and that is not opened.
     pub unresolved: Unresolved,
+    /// Which disk of an archive with several, from 0 on.
+    pub disk: usize,
     /// How further files are read.
     pub access: Access,
     /// Where and how much a compressed image is unpacked.

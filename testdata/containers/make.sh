@@ -156,3 +156,23 @@ qemu-img create -q -f vmdk -b monolithic-sparse.vmdk -F vmdk delta.vmdk
 qio -c "write -P 0x44 6M 4k" -c "write -P 0x45 2M 64k" delta.vmdk
 qemu-img convert -f vmdk -O raw delta.vmdk delta.raw
 keep delta.vmdk delta.raw
+
+# Wrapped images. The sparse members are what `tar -S` makes: old GNU, and POSIX 1.0, 0.1 and 0.0.
+gzip -9n < disk.raw > disk.raw.gz
+zstd -q -19 disk.raw -o disk.raw.zst1 && mv disk.raw.zst1 disk.raw.zstd
+xz -9 -k -c disk.raw > disk.raw.xz
+bzip2 -k -c disk.raw > disk.raw.bz2
+{ head -c 4000000 disk.raw | gzip -n; tail -c +4000001 disk.raw | gzip -n; printf 'garbage behind'; } > two.raw.gz
+t() { tar --owner=0 --group=0 --mtime=@0 -c "$@"; }
+t disk.raw | gzip -9n > disk.raw.tar.gz
+t --format=gnu -S sparse.raw | gzip -9n > gnu-sparse.tar.gz
+t --format=pax -S --sparse-version=1.0 sparse.raw | gzip -9n > pax-1.0-sparse.tar.gz
+t --format=pax -S --sparse-version=0.1 sparse.raw | gzip -9n > pax-0.1-sparse.tar.gz
+t --format=pax -S --sparse-version=0.0 sparse.raw > pax-0.0-sparse.tar
+t --format=gnu -S sparse.raw > gnu-sparse.tar
+printf '<Envelope/>\n' > disk.ovf
+printf 'SHA256(disk.ovf)= 0\n' > disk.mf
+t --format=ustar disk.ovf disk.mf stream-optimized.vmdk > disk.ova
+t --format=ustar disk.ovf stream-optimized.vmdk dynamic.vdi > two-disks.ova
+keep disk.raw.gz disk.raw.zstd disk.raw.xz disk.raw.bz2 two.raw.gz disk.raw.tar.gz gnu-sparse.tar.gz \
+    pax-1.0-sparse.tar.gz pax-0.1-sparse.tar.gz pax-0.0-sparse.tar gnu-sparse.tar disk.ova two-disks.ova

@@ -13,3 +13,4 @@ mod containers;
 mod recognised;
 mod support;
 mod volumes;
+mod wrapped;
