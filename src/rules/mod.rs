@@ -2,6 +2,15 @@
 //!
 //! This module knows what a rule says; the `detect` module compiles and applies rules.
 
+mod builtin;
+mod dialect;
+mod file;
+mod rule;
+mod set;
+
+pub use rule::{Allowlist, Condition, Encodings, Example, Rule, Target};
+pub use set::RuleSet;
+
 use serde::{Deserialize, Serialize};
 
 /// How bad a finding is.
@@ -91,3 +100,16 @@ impl Encoding {
         }
     }
 }
+
+/// Prints a value as its serialised name.
+macro_rules! display_as_serialised {
+    ($($type:ty),*) => {$(
+        impl std::fmt::Display for $type {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                self.serialize(f)
+            }
+        }
+    )*};
+}
+
+display_as_serialised!(Severity, Verdict, Category);
