@@ -9,11 +9,11 @@
 )]
 
 mod architecture;
-mod ext4;
-mod leftovers;
 mod canary;
 mod containers;
 mod detect;
+mod ext4;
+mod leftovers;
 mod ntfs;
 mod recognised;
 mod support;
