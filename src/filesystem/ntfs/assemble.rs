@@ -15,6 +15,9 @@ use std::collections::BTreeMap;
 /// Runs of one entry; Windows itself stops at about 1.5 million.
 const RUNS_MAX: usize = 1 << 21;
 
+/// The record of `$BadClus`.
+const BAD_CLUSTERS: EntryId = EntryId(8);
+
 /// An entry with what its streams alone do not say.
 #[derive(Debug, Default)]
 pub(super) struct Assembled {
@@ -224,6 +227,9 @@ impl<'g> Assembly<'g> {
             self.out.problems.push(Error::new(Kind::Corrupt, format!("{shown}: its first piece is missing")));
             (reach, reach)
         });
+        // $BadClus:$Bad is as long as the volume and marks the clusters not to be used: it has no content.
+        let marks = self.out.entry.id == BAD_CLUSTERS && name != StreamName::Data;
+        let (size, initialised) = if marks { (0, 0) } else { (size, initialised) };
         if reach < size {
             let message = format!("{shown}: runs end at byte {reach}, the size is {size}");
             self.out.problems.push(Error::new(Kind::Corrupt, message));
