@@ -16,7 +16,7 @@ pub use options::{OpenOptions, WithoutParent};
 
 use crate::error::{Error, Kind, Result};
 use crate::io::ReadAt;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::sync::Arc;
 
@@ -27,10 +27,11 @@ pub trait Image: ReadAt {
 }
 
 /// What is known of a container apart from the disk's bytes.
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Facts {
     /// Name of the format, as `--container` takes it: `raw`, `qcow2` …
-    pub format: &'static str,
+    #[serde(deserialize_with = "crate::names::read")]
+    pub format: crate::names::Name,
     /// Version within the format, where it has versions.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub version: Option<String>,
@@ -45,16 +46,16 @@ pub struct Facts {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub creator: Option<String>,
     /// Identifiers (UUIDs and the like) as name and value.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub identifiers: Vec<(String, String)>,
     /// Names of internal snapshots.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub snapshots: Vec<String>,
     /// Name of the parent (backing file) that the image refers to, escaped.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub parent: Option<String>,
     /// What a reader of the report should know: dirty bits, ignored features.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
 }
 

@@ -10,11 +10,16 @@
 
 mod architecture;
 mod canary;
+mod cli;
 mod containers;
 mod detect;
+mod ext4;
+mod leftovers;
 mod leftovers;
 mod ntfs;
+mod prefilter;
 mod recognised;
+mod reports;
 mod support;
 mod sweep;
 mod volumes;
