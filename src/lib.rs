@@ -7,6 +7,7 @@
 #[cfg(feature = "cli")]
 pub mod cli;
 pub mod container;
+pub mod content;
 pub mod coverage;
 pub mod crosscheck;
 pub mod detect;

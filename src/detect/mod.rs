@@ -3,10 +3,26 @@
 //! The sweep finds literals, cuts a [`Window`] of logical content around each hit (stitched over extents,
 //! clipped at the ends of its owner, narrowed when it is UTF-16) and asks [`Detector::confirm`].
 
-use crate::error::Result;
-use crate::rules::{Category, Literal, Severity, Verdict};
+mod check;
+mod compile;
+mod confirm;
+mod judge;
+mod placement;
+mod required;
+mod validate;
+mod walk;
+
+use crate::error::{Error, Kind, Result};
+use crate::rules::{Category, Encoding, Literal, Rule, RuleSet, Severity, Verdict};
+use compile::{Body, Compiled, Engine};
+use confirm::Run;
+use regex_automata::meta::Cache;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::Range;
+
+pub use check::{Found, Problem, Trial, check};
+pub use validate::names as validators;
 
 /// How much content around a literal the rules that bring it want to see, in characters of the literal.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -76,14 +92,40 @@ pub struct RuleFacts {
 
 /// Working memory of one thread.
 #[derive(Debug, Default)]
-pub struct Scratch {}
+pub struct Scratch {
+    caches: Vec<Option<Cache>>,
+}
+
+impl Scratch {
+    /// The search memory of the rule of this index.
+    fn cache(&mut self, rule: usize, engine: &Engine) -> &mut Cache {
+        if self.caches.len() <= rule {
+            self.caches.resize_with(rule + 1, || None);
+        }
+        self.caches[rule].get_or_insert_with(|| engine.regex.create_cache())
+    }
+}
 
 /// The rules, ready to confirm hits. Regexes are compiled at their first use.
 #[derive(Debug)]
 pub struct Detector {
     literals: Vec<Literal>,
-    rules: Vec<RuleFacts>,
+    /// For each literal the rules that bring it, and which of their keywords it is.
+    users: Vec<Vec<User>>,
+    rules: Vec<Compiled>,
+    facts: Vec<RuleFacts>,
+    set: RuleSet,
 }
+
+#[derive(Clone, Copy, Debug)]
+struct User {
+    rule: usize,
+    keyword: usize,
+}
+
+/// File systems place pieces of files at multiples of this many bytes at least: what follows in the raw
+/// bytes beyond one may be another file's.
+const SEAM_LEN: usize = 512;
 
 impl Detector {
     /// The rules that come with the program.
@@ -91,7 +133,36 @@ impl Detector {
     /// # Errors
     /// [`Kind::Usage`](crate::error::Kind::Usage) when a rule is wrong.
     pub fn builtin() -> Result<Self> {
-        Ok(Self { literals: Vec::new(), rules: Vec::new() })
+        Self::new(RuleSet::builtin()?)
+    }
+
+    /// The rules of `set`. A team's rule that cannot be applied is left out and named in the set's warnings.
+    ///
+    /// # Errors
+    /// [`Kind::Usage`](crate::error::Kind::Usage) when one of the built-in rules is wrong.
+    pub fn new(mut set: RuleSet) -> Result<Self> {
+        let mut rules = Vec::new();
+        let mut warnings = Vec::new();
+        for rule in set.rules() {
+            match Compiled::new(rule.clone()).and_then(try_foreign) {
+                Ok(compiled) => rules.push(compiled),
+                Err(error) if rule.builtin => return Err(error),
+                Err(error) => warnings.push((rule.id.clone(), error.to_string())),
+            }
+        }
+        for (id, why) in warnings {
+            set.remove(&id);
+            set.warn(format!("{why}; it is left out"));
+        }
+        let mut index: BTreeMap<Literal, Vec<User>> = BTreeMap::new();
+        for (rule, compiled) in rules.iter().enumerate() {
+            for (keyword, literal) in compiled.literals.iter().enumerate() {
+                index.entry(literal.clone()).or_default().push(User { rule, keyword });
+            }
+        }
+        let facts = rules.iter().map(|compiled| facts(&compiled.rule)).collect();
+        let (literals, users) = index.into_iter().unzip();
+        Ok(Self { literals, users, rules, facts, set })
     }
 
     /// The literals to search for; hits name them by index.
@@ -99,30 +170,61 @@ impl Detector {
         &self.literals
     }
 
-    /// How wide a window to cut around a hit of this literal.
-    pub fn reach(&self, literal: usize) -> Reach {
-        let _ = literal;
-        Reach::default()
+    /// Whether a rule looks for this literal in this encoding.
+    pub fn is_sought_in(&self, literal: usize, encoding: Encoding) -> bool {
+        self.users_of(literal).any(|(_, compiled)| compiled.rule.is_sought_in(encoding))
     }
 
-    /// The rules, by index.
+    /// How wide a window to cut around a hit of this literal. Worked out at the literal's first hit.
+    pub fn reach(&self, literal: usize) -> Reach {
+        self.users_of(literal).map(|(user, compiled)| compiled.reach(user.keyword)).fold(
+            Reach::default(),
+            |widest, reach| Reach {
+                before: widest.before.max(reach.before),
+                after: widest.after.max(reach.after),
+            },
+        )
+    }
+
+    /// What reports need of the rules, by index.
     pub fn rules(&self) -> &[RuleFacts] {
-        &self.rules
+        &self.facts
+    }
+
+    /// The rules as they were loaded, and what of them could not be expressed.
+    pub fn rule_set(&self) -> &RuleSet {
+        &self.set
     }
 
     /// Hash over all rules, for the report.
     pub fn digest(&self) -> String {
-        String::new()
+        self.set.digest()
     }
 
     /// Whether a hit can be dropped on the bytes around it alone, before its owner is known. `bytes` is the
-    /// raw slice, `at` the literal's first byte. Never true when a rule could match.
+    /// raw slice, which starts at a multiple of 512 bytes of the disk or of the content; `at` the literal's
+    /// first byte. Never true when a rule could match, whatever owns the sectors around the hit's own.
     pub fn is_hopeless(&self, literal: usize, bytes: &[u8], at: usize) -> bool {
-        let _ = (literal, bytes, at);
-        false
+        let Some(len) = self.literals.get(literal).map(|literal| literal.bytes.len()) else { return true };
+        // In UTF-16 every other byte is zero; no rule's gate is written for that.
+        if bytes.get(at) == Some(&0) || bytes.get(at + 1) == Some(&0) {
+            return false;
+        }
+        let end = at + len;
+        let sector = at / SEAM_LEN * SEAM_LEN;
+        let last_sector = end.saturating_sub(1) / SEAM_LEN * SEAM_LEN;
+        let stop = bytes.len().min(last_sector + SEAM_LEN);
+        let (Some(before), Some(from)) = (bytes.get(sector..at), bytes.get(at..stop)) else { return false };
+        self.users_of(literal).all(|(user, compiled)| match &compiled.body {
+            Body::Walker(walker) => (walker.refuses)(before, from),
+            Body::Regex(_) => compiled
+                .placement(user.keyword)
+                .is_some_and(|placement| placement.gate.refuses(from.get(len..).unwrap_or_default())),
+        })
     }
 
-    /// Runs the rules of `literal` on `window`; emits every match that contains the hit.
+    /// Runs the rules of `literal` on `window`; emits every match that contains the hit. One match may be
+    /// emitted for several hits, once for each literal in it.
     pub fn confirm(
         &self,
         scratch: &mut Scratch,
@@ -130,6 +232,38 @@ impl Detector {
         window: &Window<'_>,
         emit: &mut dyn FnMut(Match),
     ) {
-        let _ = (scratch, literal, window, emit);
+        for (user, compiled) in self.users_of(literal) {
+            let run = Run { index: user.rule, compiled, keyword: user.keyword };
+            match &compiled.body {
+                Body::Walker(walker) => confirm::walker(run, walker, window, emit),
+                Body::Regex(_) => confirm::regex(run, scratch, window, emit),
+            }
+        }
+    }
+
+    fn users_of(&self, literal: usize) -> impl Iterator<Item = (User, &Compiled)> {
+        let users = self.users.get(literal).map(Vec::as_slice).unwrap_or_default();
+        users.iter().filter_map(|user| Some((*user, self.rules.get(user.rule)?)))
+    }
+}
+
+/// A team's rules are compiled when they are loaded, so that a wrong one is named at once.
+fn try_foreign(compiled: Compiled) -> Result<Compiled> {
+    if !compiled.rule.builtin {
+        compiled
+            .try_all()
+            .map_err(|why| Error::new(Kind::Usage, format!("rule `{}`: {why}", compiled.rule.id)))?;
+    }
+    Ok(compiled)
+}
+
+fn facts(rule: &Rule) -> RuleFacts {
+    RuleFacts {
+        id: rule.id.clone(),
+        title: rule.description.clone(),
+        category: rule.category,
+        remedy: rule.remedy.clone(),
+        generic: rule.generic,
+        pair: rule.pair.clone(),
     }
 }

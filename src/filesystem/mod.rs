@@ -6,6 +6,8 @@
 
 mod entry;
 mod ext4;
+mod ntfs;
+mod recognise;
 mod runs;
 
 pub use entry::{
@@ -188,8 +190,30 @@ impl fmt::Debug for Kind {
     }
 }
 
-/// All kinds, in the order in which they are probed.
-pub const FILE_SYSTEMS: &[Kind] = &[ext4::KIND, ext4::BACKUP_KIND];
+/// All kinds, in the order in which they are probed. What stands near the end of a volume comes last, because
+/// the file system at its start says more.
+pub const FILE_SYSTEMS: &[Kind] = &[
+    recognise::luks::KIND,
+    recognise::bitlocker::KIND,
+    ntfs::KIND,
+    ext4::KIND,
+    recognise::exfat::KIND,
+    recognise::fat::KIND,
+    recognise::swap::KIND,
+    recognise::unread::XFS,
+    recognise::unread::BTRFS,
+    recognise::unread::SQUASHFS,
+    recognise::unread::REFS,
+    recognise::unread::APFS,
+    recognise::unread::HFS_PLUS,
+    recognise::unread::HFSX,
+    recognise::unread::F2FS,
+    recognise::unread::ISO9660,
+    recognise::lvm::KIND,
+    recognise::zfs::KIND,
+    recognise::md::KIND,
+    ext4::BACKUP_KIND,
+];
 
 /// Says what a volume holds.
 pub fn recognise(volume: &Arc<dyn ReadAt>) -> Recognised {

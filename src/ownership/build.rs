@@ -106,6 +106,9 @@ impl Build {
                     other(Resident::Encoded { entry, stream: index, state });
                     Form::Encoded
                 }
+                Layout::Runs(_) | Layout::Encrypted(_) if stream.initialised < stream.size => {
+                    Form::PartlyWritten
+                }
                 Layout::Runs(_) | Layout::Encrypted(_) => Form::Plain,
             };
             if let Err(error) =
@@ -127,7 +130,7 @@ impl Build {
         for run in stream.runs().iter().filter(|run| run.length > 0) {
             self.add_run(run, owner, blank.state);
         }
-        if blank.form == Form::Plain {
+        if blank.form != Form::Encoded {
             self.add_seams(stream.runs(), end);
         }
         Ok(())

@@ -24,6 +24,8 @@ use std::ops::Range;
 pub enum Form {
     /// As they are.
     Plain,
+    /// As they are; bytes past the initialised size were never written by this owner.
+    PartlyWritten,
     /// Encoded: the decoded stream is matched instead.
     Encoded,
 }
@@ -191,7 +193,8 @@ impl OwnerMap {
         let (zone, state, from, to) = if here < owner.end {
             (Zone::Content, owner.state, 0, owner.end)
         } else if here < slack_end {
-            (Zone::Slack, State::Slack, owner.end, slack_end)
+            let state = if owner.form == Form::PartlyWritten { State::Stale } else { State::Slack };
+            (Zone::Slack, state, owner.end, slack_end)
         } else {
             (Zone::Beyond, State::Stale, slack_end, u64::MAX)
         };

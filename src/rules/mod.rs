@@ -2,6 +2,15 @@
 //!
 //! This module knows what a rule says; the `detect` module compiles and applies rules.
 
+mod builtin;
+mod dialect;
+mod file;
+mod rule;
+mod set;
+
+pub use rule::{Allowlist, Condition, Encodings, Example, Rule, Target};
+pub use set::RuleSet;
+
 use serde::{Deserialize, Serialize};
 
 /// How bad a finding is.

@@ -5,7 +5,7 @@ use super::{Disk, Engine, Options};
 use crate::detect::RuleFacts;
 use crate::filesystem::{Entry, EntryId, FileSystem, StreamName};
 use crate::finding::{Finding, Location, Secret};
-use crate::io::{Backing, ReadAt};
+use crate::io::{Backing, ReadAt, read_vec};
 use crate::leftover::{Leftover, Source};
 use crate::location::{State, escape};
 use crate::record::{Header, SCHEMA, VolumeFacts};
@@ -54,6 +54,7 @@ pub(super) struct Assembler<'a> {
     rules: &'a [RuleFacts],
     show_secrets: bool,
     key: [u8; 32],
+    users: HashMap<u32, String>,
     entries: HashMap<(usize, EntryId), Known>,
     lines: HashMap<(usize, EntryId, u16), Lines>,
 }
@@ -82,6 +83,7 @@ impl<'a> Assembler<'a> {
             rules: engine.detector.rules(),
             show_secrets: options.show_secrets,
             key: options.key.unwrap_or_else(|| disk_key(disk)),
+            users: users(ground),
             entries: HashMap::new(),
             lines: HashMap::new(),
         }
@@ -179,7 +181,7 @@ impl<'a> Assembler<'a> {
             fingerprint: draft.secret.as_ref().map(|secret| self.fingerprint(secret)),
             mtime: entry.and_then(|entry| entry.times.modified).map(|time| format!("{time:.9}")),
             owner_uid: entry.and_then(|entry| entry.owner.uid),
-            owner: None,
+            owner: entry.and_then(|entry| self.users.get(&entry.owner.uid?)).cloned(),
             pair: None,
             copies: draft.copies,
             evidence: draft.evidence,
@@ -280,6 +282,26 @@ fn look_up(filesystem: &dyn FileSystem, id: EntryId) -> Known {
     let mut names = filesystem.paths(id).unwrap_or_default().all.into_iter().map(|path| escape(&path));
     let path = names.next();
     Known { entry, path, links: names.collect() }
+}
+
+/// User names by uid, from the first `/etc/passwd` on the disk.
+fn users(ground: &Ground) -> HashMap<u32, String> {
+    /// More of the file is not read.
+    const LENGTH_MAX: u64 = 1 << 20;
+    let text = ground.lands.iter().find_map(|land| {
+        let filesystem = land.filesystem.as_deref()?;
+        let entry = filesystem.entry(filesystem.find(b"/etc/passwd").ok()?).ok()?;
+        let content = filesystem.open(&entry, &StreamName::Data).ok()?;
+        read_vec(content.as_ref(), 0, usize::try_from(content.size().min(LENGTH_MAX)).ok()?).ok()
+    });
+    let text = text.unwrap_or_default();
+    let user = |line: &[u8]| {
+        let mut fields = line.split(|&byte| byte == b':');
+        let (name, uid) = (fields.next()?, fields.nth(1)?);
+        Some((std::str::from_utf8(uid).ok()?.parse().ok()?, escape(name)))
+    };
+    // The first of several names for one number is the one that tools print.
+    text.split(|&byte| byte == b'\n').rev().filter_map(user).collect()
 }
 
 fn fs_kind(land: &Land) -> Option<&'static str> {

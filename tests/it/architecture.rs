@@ -12,7 +12,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("container", &["error", "io", "location", "names"]),
     ("volume", &["error", "io", "location", "names"]),
     ("filesystem", &["error", "io", "location", "names"]),
-    ("content", &["error", "io"]),
+    ("content", &["error", "io", "location"]),
     ("rules", &["error"]),
     ("detect", &["error", "rules"]),
     ("ownership", &["error", "filesystem", "io", "location"]),

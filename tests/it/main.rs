@@ -4,14 +4,22 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
+    clippy::print_stdout,
     reason = "a test that cannot go on should say so and stop"
 )]
 
 mod architecture;
+mod ext4;
+mod leftovers;
 mod canary;
 mod cli;
 mod containers;
+mod detect;
+mod leftovers;
+mod ntfs;
+mod recognised;
 mod reports;
 mod support;
 mod sweep;
 mod volumes;
+mod prefilter;

@@ -67,7 +67,7 @@ impl Header {
         if header.own.checked_mul(sector) != Some(at) {
             return Err(Error::corrupt(at, "sector of the GPT header", at / sector, header.own));
         }
-        if header.width < 128 || header.width % 8 != 0 {
+        if header.width < 128 || !header.width.is_multiple_of(8) {
             return Err(Error::corrupt(at, "width of a GPT entry", "128 or more", header.width));
         }
         if header.table_length() > TABLE_BYTES_MAX {

@@ -66,8 +66,8 @@ fn read_with_sectors(disk: &Arc<dyn ReadAt>, sector: u64, record: Option<&mbr::R
         ));
     }
     let entries = entries(disk, &headers, &mut notes)?;
-    let mut places = vec![0..sector];
-    places.extend(headers.iter().flat_map(|header| header.places()));
+    let record_place = std::iter::once(0..sector);
+    let places = record_place.chain(headers.iter().flat_map(|header| header.places())).collect();
     let mut claims: Vec<_> = entries.iter().map(|entry| claim(entry, sector)).collect();
     add_hybrid(record, sector, &mut claims, &mut notes);
     Some(Table { scheme: "gpt", sector_size: sector, claims, places, notes })

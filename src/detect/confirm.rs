@@ -1,0 +1,118 @@
+//! Runs a rule on a window: finds its matches around the hit, and the secret in each.
+
+use super::compile::{Compiled, Engine};
+use super::placement::Placement;
+use super::{Scratch, Window, judge, walk};
+use crate::detect::Match;
+use regex_automata::meta::Cache;
+use regex_automata::util::captures::Captures;
+use regex_automata::{Anchored, Input};
+use std::ops::Range;
+
+/// A match and the secret in it, as ranges of the window.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Span {
+    pub(super) matched: Range<usize>,
+    pub(super) secret: Range<usize>,
+}
+
+/// The rule that is run, and the keyword that was hit.
+#[derive(Clone, Copy)]
+pub(super) struct Run<'a> {
+    pub(super) index: usize,
+    pub(super) compiled: &'a Compiled,
+    pub(super) keyword: usize,
+}
+
+/// Emits every match of a rule with a regex that contains the hit.
+pub(super) fn regex(run: Run<'_>, scratch: &mut Scratch, window: &Window<'_>, emit: &mut dyn FnMut(Match)) {
+    let Some(engine) = run.compiled.engine() else { return };
+    let Some(placement) = run.compiled.placement(run.keyword) else { return };
+    let Some(literal) = run.compiled.literals.get(run.keyword) else { return };
+    let keyword_end = window.hit.saturating_add(literal.bytes.len());
+    let Some(following) = window.bytes.get(keyword_end..) else { return };
+    if placement.gate.refuses(following) {
+        return;
+    }
+    let search = Search { engine, placement, window, keyword_end, group: run.compiled.rule.secret_group };
+    search.run(scratch.cache(run.index, engine), &mut |span| {
+        let is_cut = span.matched.end == window.bytes.len() && !window.at_end && placement.is_clipped;
+        if let Some(mut found) = judge::judge(run.compiled, window, &span) {
+            found.rule = run.index;
+            found.cut |= is_cut;
+            emit(found);
+        }
+    });
+}
+
+/// Emits the match of a rule with a walker.
+pub(super) fn walker(run: Run<'_>, walker: &walk::Walker, window: &Window<'_>, emit: &mut dyn FnMut(Match)) {
+    let Some(literal) = run.compiled.literals.get(run.keyword) else { return };
+    if let Some(found) = (walker.walk)(window, literal.bytes.len())
+        && let Some(mut outcome) = judge::judge(run.compiled, window, &found.span)
+    {
+        outcome.rule = run.index;
+        outcome.cut |= found.is_cut;
+        judge::apply(&mut outcome, found.change);
+        emit(outcome);
+    }
+}
+
+struct Search<'a> {
+    engine: &'a Engine,
+    placement: &'a Placement,
+    window: &'a Window<'a>,
+    keyword_end: usize,
+    group: Option<usize>,
+}
+
+impl Search<'_> {
+    /// Every match that starts at or before the hit and ends behind the keyword, one for each secret.
+    ///
+    /// A search over the whole content may start a match at any of these places, depending on what came
+    /// before; all of them are tried, so that none it would find is lost.
+    fn run(&self, cache: &mut Cache, each: &mut dyn FnMut(Span)) {
+        let window = self.window;
+        let end = window.bytes.len();
+        let mut start = window.hit.saturating_sub(self.placement.before);
+        let mut last: Option<Range<usize>> = None;
+        let anchored = if self.placement.before == 0 { Anchored::Yes } else { Anchored::No };
+        while start <= window.hit {
+            let input = Input::new(window.bytes).range(start..end).anchored(anchored);
+            let Some(found) = self.engine.regex.search_with(cache, &input) else { return };
+            if found.start() > window.hit {
+                return;
+            }
+            start = found.start() + 1;
+            if found.end() < self.keyword_end {
+                continue;
+            }
+            let Some(secret) = self.secret(cache, found.range()) else { continue };
+            if last.as_ref() == Some(&secret) {
+                continue;
+            }
+            last = Some(secret.clone());
+            each(Span { matched: found.range(), secret });
+        }
+    }
+
+    /// The secret in a match: the group that the rule names, else the first one that took part, else all.
+    fn secret(&self, cache: &mut Cache, matched: Range<usize>) -> Option<Range<usize>> {
+        let regex = &self.engine.regex;
+        if self.group == Some(0) || regex.captures_len() == 1 {
+            return Some(matched).filter(|range| !range.is_empty());
+        }
+        let mut captures: Captures = regex.create_captures();
+        let input = Input::new(self.window.bytes).range(matched.clone()).anchored(Anchored::Yes);
+        regex.search_captures_with(cache, &input, &mut captures);
+        let group = |index| captures.get_group(index).map(|span| span.range());
+        let chosen = match self.group {
+            Some(index) => group(index),
+            None => (1..captures.group_len())
+                .filter_map(group)
+                .find(|range| !range.is_empty())
+                .or_else(|| Some(matched)),
+        };
+        chosen.filter(|range| !range.is_empty())
+    }
+}
