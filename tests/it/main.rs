@@ -15,7 +15,6 @@ mod canary;
 mod cli;
 mod containers;
 mod detect;
-mod leftovers;
 mod ntfs;
 mod recognised;
 mod reports;
