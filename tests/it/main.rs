@@ -9,16 +9,17 @@
 )]
 
 mod architecture;
-mod ext4;
-mod leftovers;
 mod canary;
 mod cli;
 mod containers;
 mod detect;
+mod ext4;
+mod leftovers;
+mod leftovers;
 mod ntfs;
+mod prefilter;
 mod recognised;
 mod reports;
 mod support;
 mod sweep;
 mod volumes;
-mod prefilter;
