@@ -71,6 +71,11 @@ impl Spool {
         Ok(())
     }
 
+    /// How many findings there are.
+    pub(super) fn len(&self) -> usize {
+        self.kept.len()
+    }
+
     /// The finding with this number.
     pub(super) fn get(&mut self, number: usize) -> Result<Finding> {
         let kept = self.kept.get(number).copied();
