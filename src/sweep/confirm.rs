@@ -2,7 +2,7 @@
 
 use super::candidate::Candidate;
 use super::ground::{Ground, Land, Stretch};
-use super::prefilter::{Hit, Prefilter};
+use super::prefilter::{Hit, Prefilter, settle};
 use crate::detect::{Detector, Match, Scratch, Window};
 use crate::filesystem::EntryId;
 use crate::finding::Secret;
@@ -115,7 +115,7 @@ impl Bench {
         wanted: &dyn Fn(Range<usize>) -> bool,
     ) {
         let mut hits = std::mem::take(&mut self.hits);
-        hits.sort_unstable();
+        settle(disk, &mut hits);
         for hit in &hits {
             let length = self.hit_length(tools, hit);
             if wanted(hit.offset..hit.offset.saturating_add(length)) {
@@ -129,9 +129,10 @@ impl Bench {
     /// Handles the hits of the bytes around a seam: those that cross it.
     pub(super) fn over_seam(&mut self, tools: &Tools<'_>, land_index: usize, seam: Seam) {
         let mut hits = std::mem::take(&mut self.hits);
-        hits.sort_unstable();
         let Some(land) = tools.ground.lands.get(land_index) else { return };
         let border = to_usize(to_u64(tools.prefilter.reach()).min(seam.tail));
+        // Runs start at even offsets of their stream: the parity of the border is that of the text.
+        settle(to_u64(border % 2), &mut hits);
         let hold = land.hold(seam.head);
         for hit in &hits {
             let length = self.hit_length(tools, hit);

@@ -3,6 +3,7 @@
 use super::blank;
 use super::confirm::{Bench, Content, Nowhere, ToDisk, Tools, to_u64, to_usize};
 use super::ground::Land;
+use super::prefilter::settle;
 use crate::error::Result;
 use crate::filesystem::{Entry, EntryId, Layout};
 use crate::io::{Backing, ReadAt};
@@ -51,6 +52,10 @@ impl Residents {
         self.bytes.extend_from_slice(bytes);
         self.items.push(Item { start, end: self.bytes.len(), whose, place: *place });
         self.bytes.extend_from_slice(&[0; SEPARATOR]);
+        // UTF-16 is read from even offsets on: every stream starts at one.
+        if !self.bytes.len().is_multiple_of(2) {
+            self.bytes.push(0);
+        }
         self.bytes.len() >= CHUNK
     }
 
@@ -58,7 +63,7 @@ impl Residents {
     pub(super) fn flush(&mut self, tools: &Tools<'_>, land: &Land, bench: &mut Bench) -> u64 {
         let mut hits = std::mem::take(&mut bench.hits);
         tools.prefilter.scan(&self.bytes, &mut hits);
-        hits.sort_unstable();
+        settle(0, &mut hits);
         for hit in &hits {
             let next = self.items.partition_point(|item| item.start <= hit.offset);
             let Some(item) = next.checked_sub(1).and_then(|index| self.items.get(index)) else { continue };
@@ -163,7 +168,7 @@ fn chunk(
     let base = search.start;
     let mut hits = std::mem::take(&mut bench.hits);
     tools.prefilter.scan(content.bytes.get(search).unwrap_or_default(), &mut hits);
-    hits.sort_unstable();
+    settle(content.logical.saturating_add(to_u64(base)), &mut hits);
     for hit in &hits {
         let literal = tools.prefilter.literals().get(hit.literal);
         let length = literal.map_or(0, |literal| literal.bytes.len().saturating_mul(hit.encoding.width()));
