@@ -64,10 +64,10 @@ pub struct Facts {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub parent: Option<String>,
     /// Wrappings around the container, the outermost first: `gz`, `tar` …
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub wrapping: Vec<String>,
     /// What of the file is not part of the disk and was not read: each makes the scan incomplete.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unread: Vec<String>,
     /// What a reader of the report should know: dirty bits, ignored features.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
