@@ -5,11 +5,27 @@
 //! which are holes, and which cannot be had. A reference inside an image (backing file, parent, extent) is
 //! never opened because the image says so.
 
+mod cache;
+mod codec;
+mod crc32c;
+mod options;
+mod patched;
+mod qcow2;
 mod raw;
+mod reference;
+mod sparse;
+mod split;
+mod vdi;
+mod vhd;
+mod vhdx;
+mod vmdk;
+mod wrapped;
+
+pub use options::{Chain, OpenOptions, Spool, Unresolved};
 
 use crate::error::{Error, Kind, Result};
 use crate::io::ReadAt;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::sync::Arc;
 
@@ -20,10 +36,11 @@ pub trait Image: ReadAt {
 }
 
 /// What is known of a container apart from the disk's bytes.
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Facts {
     /// Name of the format, as `--container` takes it: `raw`, `qcow2` …
-    pub format: &'static str,
+    #[serde(deserialize_with = "crate::names::read")]
+    pub format: crate::names::Name,
     /// Version within the format, where it has versions.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub version: Option<String>,
@@ -38,21 +55,27 @@ pub struct Facts {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub creator: Option<String>,
     /// Identifiers (UUIDs and the like) as name and value.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub identifiers: Vec<(String, String)>,
     /// Names of internal snapshots.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub snapshots: Vec<String>,
     /// Name of the parent (backing file) that the image refers to, escaped.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub parent: Option<String>,
-    /// What a reader of the report should know: dirty bits, ignored features.
+    /// Wrappings around the container, the outermost first: `gz`, `tar` …
     #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub wrapping: Vec<String>,
+    /// What of the file is not part of the disk and was not read: each makes the scan incomplete.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub unread: Vec<String>,
+    /// What a reader of the report should know: dirty bits, ignored features.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
 }
 
 /// Opens a source as one format.
-pub type Open = fn(Arc<dyn ReadAt>) -> Result<Arc<dyn Image>>;
+pub type Open = fn(Arc<dyn ReadAt>, &OpenOptions) -> Result<Arc<dyn Image>>;
 
 /// A container format.
 #[derive(Clone, Copy)]
@@ -60,7 +83,7 @@ pub struct Format {
     /// Name for `--container` and for reports.
     pub name: &'static str,
     /// Whether the bytes look like this format. Looks only; reading errors count as "no".
-    pub probe: fn(&dyn ReadAt) -> bool,
+    pub probe: fn(&dyn ReadAt, &OpenOptions) -> bool,
     /// Opens the container.
     pub open: Open,
 }
@@ -71,24 +94,48 @@ impl fmt::Debug for Format {
     }
 }
 
-/// All formats in the order in which they are probed; `raw` fits anything and comes last.
-pub const FORMATS: &[Format] = &[raw::FORMAT];
+/// All formats in the order in which they are probed; `raw` fits anything and comes last; `split`
+/// comes first, because a first part looks like the whole image.
+pub const FORMATS: &[Format] = &[
+    split::FORMAT,
+    qcow2::FORMAT,
+    vmdk::FORMAT,
+    vhdx::FORMAT,
+    vdi::FORMAT,
+    vhd::FORMAT,
+    wrapped::GZIP,
+    wrapped::ZSTD,
+    wrapped::XZ,
+    wrapped::BZIP2,
+    wrapped::TAR,
+    raw::FORMAT,
+];
 
 /// Opens `source` as the first format that recognises it, or as the format called `name`.
 ///
 /// # Errors
-/// [`Kind::Usage`] for an unknown name; otherwise what the format says.
+/// As [`open_with`].
 pub fn open(source: Arc<dyn ReadAt>, name: Option<&str>) -> Result<Arc<dyn Image>> {
+    let options = OpenOptions { format: name.map(str::to_owned), ..OpenOptions::default() };
+    open_with(source, &options)
+}
+
+/// Opens `source` as the options say.
+///
+/// # Errors
+/// [`Kind::Truncated`] for an empty source, [`Kind::Usage`] for an unknown name; otherwise what the format
+/// says.
+pub fn open_with(source: Arc<dyn ReadAt>, options: &OpenOptions) -> Result<Arc<dyn Image>> {
     if source.size() == 0 {
         return Err(Error::new(Kind::Truncated, "the file is empty"));
     }
-    let wanted = |format: &&Format| match name {
+    let wanted = |format: &&Format| match &options.format {
         Some(name) => format.name == name,
-        None => (format.probe)(source.as_ref()),
+        None => (format.probe)(source.as_ref(), options),
     };
     let format = FORMATS.iter().find(wanted).ok_or_else(|| {
         let known: Vec<_> = FORMATS.iter().map(|format| format.name).collect();
         Error::new(Kind::Usage, format!("unknown container format; known are {}", known.join(", ")))
     })?;
-    (format.open)(source)
+    (format.open)(source, options)
 }

@@ -1,11 +1,11 @@
 //! Raw images: the disk's bytes as they are.
 
-use super::{Facts, Format, Image};
+use super::{Facts, Format, Image, OpenOptions};
 use crate::error::Result;
 use crate::io::{Extent, ReadAt};
 use std::sync::Arc;
 
-pub(super) const FORMAT: Format = Format { name: "raw", probe: |_| true, open };
+pub(super) const FORMAT: Format = Format { name: "raw", probe: |_, _| true, open };
 
 #[derive(Debug)]
 struct Raw {
@@ -13,7 +13,7 @@ struct Raw {
     facts: Facts,
 }
 
-fn open(source: Arc<dyn ReadAt>) -> Result<Arc<dyn Image>> {
+fn open(source: Arc<dyn ReadAt>, _options: &OpenOptions) -> Result<Arc<dyn Image>> {
     let size = source.size();
     let facts = Facts { format: "raw", virtual_size: size, stored_size: size, ..Facts::default() };
     Ok(Arc::new(Raw { source, facts }))

@@ -5,6 +5,9 @@
 //! on request. Damage in one entry stays in that entry.
 
 mod entry;
+mod ext4;
+mod ntfs;
+mod recognise;
 mod runs;
 
 pub use entry::{
@@ -15,16 +18,17 @@ pub use runs::RunReader;
 
 use crate::error::{Error, Result};
 use crate::io::ReadAt;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::ops::{ControlFlow, Range};
 use std::sync::Arc;
 
 /// What is known of a file system apart from its entries.
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Facts {
     /// Name: `ext4`, `ext2`, `ntfs`, `swap` …
-    pub kind: &'static str,
+    #[serde(deserialize_with = "crate::names::read")]
+    pub kind: crate::names::Name,
     /// Volume label, escaped.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub label: Option<String>,
@@ -36,10 +40,10 @@ pub struct Facts {
     /// Length in bytes that the file system claims; the volume may be longer (volume slack) or shorter.
     pub size: u64,
     /// Features by their usual names.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub features: Vec<String>,
     /// What a reader of the report should know (journal replayed, checksum mismatches, backup superblock …).
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
 }
 
@@ -186,8 +190,30 @@ impl fmt::Debug for Kind {
     }
 }
 
-/// All kinds, in the order in which they are probed.
-pub const FILE_SYSTEMS: &[Kind] = &[];
+/// All kinds, in the order in which they are probed. What stands near the end of a volume comes last, because
+/// the file system at its start says more.
+pub const FILE_SYSTEMS: &[Kind] = &[
+    recognise::luks::KIND,
+    recognise::bitlocker::KIND,
+    ntfs::KIND,
+    ext4::KIND,
+    recognise::exfat::KIND,
+    recognise::fat::KIND,
+    recognise::swap::KIND,
+    recognise::unread::XFS,
+    recognise::unread::BTRFS,
+    recognise::unread::SQUASHFS,
+    recognise::unread::REFS,
+    recognise::unread::APFS,
+    recognise::unread::HFS_PLUS,
+    recognise::unread::HFSX,
+    recognise::unread::F2FS,
+    recognise::unread::ISO9660,
+    recognise::lvm::KIND,
+    recognise::zfs::KIND,
+    recognise::md::KIND,
+    ext4::BACKUP_KIND,
+];
 
 /// Says what a volume holds.
 pub fn recognise(volume: &Arc<dyn ReadAt>) -> Recognised {

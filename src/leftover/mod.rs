@@ -2,11 +2,37 @@
 //!
 //! Checks are data (`signatures/leftovers/*.toml`); the conditions that they name are code, one a file.
 
+mod catalogue;
+mod collect;
+mod conditions;
+mod docs;
+mod glob;
+mod hit;
+mod hive;
+mod lines;
+mod patterns;
+mod sqlite;
+mod survey;
+mod system;
+mod text;
+mod tree;
+mod trie;
+mod walk;
+
+pub use catalogue::Check;
+
 use crate::error::Result;
 use crate::filesystem::{EntryId, FileSystem};
 use crate::rules::Severity;
-use serde::Serialize;
+use catalogue::Checks;
+use collect::Collector;
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
+use system::Os;
+use walk::Walk;
+
+/// How the reason begins when a check is for a system that the disk does not hold.
+pub const NOT_APPLICABLE: &str = "not applicable:";
 
 /// A file system that takes part, with the name of its volume.
 #[derive(Clone, Debug)]
@@ -43,7 +69,7 @@ pub struct Leftover {
 }
 
 /// How a check ended.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "state")]
 pub enum CheckState {
     /// Looked at, nothing found.
@@ -60,8 +86,15 @@ pub enum CheckState {
     },
 }
 
+impl CheckState {
+    /// Whether the check should have been evaluated and was not: a gap that a gate must not take for clean.
+    pub fn is_gap(&self) -> bool {
+        matches!(self, Self::NotEvaluated { reason } if !reason.starts_with(NOT_APPLICABLE))
+    }
+}
+
 /// A check and how it ended.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CheckOutcome {
     /// The check's identifier.
     pub check: String,
@@ -74,7 +107,9 @@ pub struct CheckOutcome {
 
 /// The checks.
 #[derive(Debug)]
-pub struct Catalogue {}
+pub struct Catalogue {
+    checks: Checks,
+}
 
 impl Catalogue {
     /// The checks that come with the program.
@@ -82,18 +117,44 @@ impl Catalogue {
     /// # Errors
     /// [`Kind::Usage`](crate::error::Kind::Usage) when the catalogue is wrong.
     pub fn builtin() -> Result<Self> {
-        Ok(Self {})
+        Ok(Self { checks: Checks::load(catalogue::FILES)? })
     }
 
     /// Hash over all checks, for the report.
     pub fn digest(&self) -> String {
-        String::new()
+        self.checks.digest.clone()
+    }
+
+    /// Compiles all patterns that are otherwise compiled at first use.
+    ///
+    /// # Errors
+    /// [`Kind::Usage`](crate::error::Kind::Usage) when a pattern is wrong.
+    pub fn prepare(&self) -> Result<()> {
+        self.checks.prepare()
+    }
+
+    /// All checks, by group.
+    pub fn checks(&self) -> &[Check] {
+        &self.checks.checks
     }
 
     /// Evaluates all checks over the file systems of one disk, in one walk of each. Leftovers come in a
-    /// stable order.
+    /// stable order, outcomes in that of the catalogue.
     pub fn evaluate(&self, sources: &[Source], emit: &mut dyn FnMut(Leftover)) -> Vec<CheckOutcome> {
-        let _ = (sources, emit);
-        Vec::new()
+        let mut collector = Collector::new(&self.checks);
+        let sites = survey::survey(sources);
+        let mut systems: Vec<&str> = sites.iter().filter_map(|site| site.system.os).map(Os::name).collect();
+        systems.sort_unstable();
+        systems.dedup();
+        for site in &sites {
+            for inner in Walk::run(&self.checks, site, &mut collector) {
+                if let Some(site) = survey::nested(sources, inner.spot, inner.os) {
+                    Walk::run(&self.checks, &site, &mut collector);
+                }
+            }
+        }
+        let (leftovers, outcomes) = collector.finish(&systems);
+        leftovers.into_iter().for_each(emit);
+        outcomes
     }
 }

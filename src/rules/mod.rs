@@ -100,3 +100,16 @@ impl Encoding {
         }
     }
 }
+
+/// Prints a value as its serialised name.
+macro_rules! display_as_serialised {
+    ($($type:ty),*) => {$(
+        impl std::fmt::Display for $type {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                self.serialize(f)
+            }
+        }
+    )*};
+}
+
+display_as_serialised!(Severity, Verdict, Category);

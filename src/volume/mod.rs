@@ -3,16 +3,21 @@
 //! [`tile`] cuts a disk into volumes that cover every byte of it exactly once: partitions, the tables
 //! themselves, and the gaps between them.
 
+mod claims;
+mod gpt;
+mod mbr;
+mod sniff;
+mod types;
 mod whole;
 
 use crate::error::{Error, Result};
 use crate::io::{Backing, Extent, ReadAt, check_range};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::ops::Range;
 use std::sync::Arc;
 
 /// What a volume is for.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum VolumeKind {
     /// The whole disk, without a partition table.
@@ -22,7 +27,12 @@ pub enum VolumeKind {
         /// Type identifier, as text.
         type_id: String,
         /// The type's usual name.
-        type_name: Option<&'static str>,
+        #[serde(
+            default,
+            deserialize_with = "crate::names::read_optional",
+            skip_serializing_if = "Option::is_none"
+        )]
+        type_name: Option<crate::names::Name>,
     },
     /// A logical volume made of parts of other volumes.
     Logical,
@@ -110,10 +120,42 @@ pub struct Tiling {
 
 /// Cuts the disk into volumes. Damage in a table never loses bytes: what cannot be assigned is a gap.
 ///
+/// A file system that starts in the first sector wins over what looks like a table there; a GPT wins over
+/// the boot record that protects it, and loses to a boot record that does not mention it.
+///
 /// # Errors
 /// Only when nothing of the disk can be read.
 pub fn tile(disk: &Arc<dyn ReadAt>) -> Result<Tiling> {
-    whole::tile(disk)
+    let size = disk.size();
+    if sniff::boot_sector(disk.as_ref(), 0) {
+        return Ok(whole::tile(disk, Vec::new()));
+    }
+    let record = mbr::Record::read(disk.as_ref());
+    let protective = record.as_ref().is_some_and(|record| record.protective().is_some());
+    let plausible = record.as_ref().filter(|record| record.is_plausible(size));
+    let signature = gpt::has_signature(disk.as_ref());
+    if (protective || (plausible.is_none() && signature))
+        && let Some(table) = gpt::read(disk, record.as_ref())
+    {
+        return Ok(claims::cover(size, table));
+    }
+    let mut notes = Vec::new();
+    if protective {
+        notes.push("the master boot record protects a GPT, but no usable GPT was found".to_owned());
+    } else if signature && plausible.is_some() {
+        notes.push("a GPT is there that the master boot record does not mention".to_owned());
+    }
+    if let Some(record) = plausible.filter(|record| record.partitions().next().is_some()) {
+        let mut table = record.table(disk.as_ref());
+        table.notes.append(&mut notes);
+        return Ok(claims::cover(size, table));
+    }
+    if !sniff::volume(disk.as_ref(), 0)
+        && let Some(table) = gpt::read(disk, None)
+    {
+        return Ok(claims::cover(size, table));
+    }
+    Ok(whole::tile(disk, notes))
 }
 
 /// A volume's bytes, as a layer of their own.

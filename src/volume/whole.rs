@@ -1,12 +1,11 @@
 //! A disk without a partition table.
 
 use super::{Tiling, Volume, VolumeKind};
-use crate::error::Result;
 use crate::io::ReadAt;
 use std::sync::Arc;
 
 /// One volume over everything.
-pub(super) fn tile(disk: &Arc<dyn ReadAt>) -> Result<Tiling> {
+pub(super) fn tile(disk: &Arc<dyn ReadAt>, notes: Vec<String>) -> Tiling {
     let volumes = vec![Volume::contiguous("whole", VolumeKind::Whole, 0..disk.size())];
-    Ok(Tiling { scheme: "none", sector_size: 512, volumes, ..Tiling::default() })
+    Tiling { scheme: "none", sector_size: 512, volumes, notes, ..Tiling::default() }
 }

@@ -1,0 +1,165 @@
+//! L1 and L2 tables ("Cluster mapping", "Extended L2 Entries").
+//!
+//! Nothing is kept in memory: each look-up reads the two entries it needs.
+
+use super::header::{ClusterSize, Entries, Header};
+use crate::container::codec::Codec;
+use crate::container::sparse::{Layout, Piece, Place, peek};
+use crate::error::{Error, Result};
+use crate::io::ReadAt;
+use std::sync::Arc;
+
+/// Bits 9 to 55: an offset in the file.
+const OFFSET: u64 = 0x00ff_ffff_ffff_fe00;
+/// Bit 62 of an L2 entry: a compressed cluster.
+const COMPRESSED: u64 = 1 << 62;
+/// Bit 0 of a standard descriptor: the cluster reads as zeros.
+const ZERO: u64 = 1;
+/// Subclusters of a cluster.
+const SUBCLUSTERS: u64 = 32;
+
+/// One L1 table and what hangs on it.
+#[derive(Debug)]
+pub(super) struct Tables {
+    file: Arc<dyn ReadAt>,
+    size: u64,
+    version: u32,
+    cluster: ClusterSize,
+    entries: Entries,
+    clusters_per_table: u64,
+    codec: Codec,
+    l1_at: u64,
+    /// Where clusters lie that no entry places.
+    unallocated: Place,
+}
+
+/// An L2 entry and where it was found.
+struct Entry {
+    descriptor: u64,
+    /// Subcluster bitmap of an extended entry.
+    bitmap: Option<u64>,
+    at: u64,
+}
+
+impl Tables {
+    /// The active state.
+    pub(super) fn new(header: &Header, file: Arc<dyn ReadAt>) -> Self {
+        let unallocated = if header.backing_file.is_some() { Place::Parent } else { Place::Hole };
+        Self {
+            file,
+            size: header.size,
+            version: header.version,
+            cluster: header.cluster,
+            entries: header.entries,
+            clusters_per_table: header.clusters_per_table(),
+            codec: header.codec,
+            l1_at: header.l1_at,
+            unallocated,
+        }
+    }
+
+    fn read_u64(&self, what: &str, at: u64) -> Result<u64> {
+        let mut bytes = [0; 8];
+        peek(self.file.as_ref(), at, &mut bytes).map_err(|error| error.context(what))?;
+        Ok(u64::from_be_bytes(bytes))
+    }
+
+    /// The L2 table that L1 entry `index` points to; `None` where there is none.
+    fn l2_table(&self, index: u64) -> Result<Option<u64>> {
+        let at = self.l1_at.saturating_add(index.saturating_mul(8));
+        let table = self.read_u64("L1 entry", at)? & OFFSET;
+        self.check_alignment("L2 table", table, at)?;
+        Ok((table != 0).then_some(table))
+    }
+
+    fn l2_entry(&self, table: u64, index: u64) -> Result<Entry> {
+        let width = if self.entries == Entries::Extended { 16 } else { 8 };
+        let at = table.saturating_add(index.saturating_mul(width));
+        let descriptor = self.read_u64("L2 entry", at)?;
+        let bitmap = match self.entries {
+            Entries::Standard => None,
+            Entries::Extended => Some(self.read_u64("L2 entry", at.saturating_add(8))?),
+        };
+        Ok(Entry { descriptor, bitmap, at })
+    }
+
+    fn check_alignment(&self, what: &str, offset: u64, at: u64) -> Result<()> {
+        let mask = self.cluster.bytes().saturating_sub(1);
+        if offset & mask == 0 {
+            return Ok(());
+        }
+        Err(Error::corrupt(at, what, "a multiple of the cluster size", format!("{offset:#x}")))
+    }
+
+    /// The place of the byte `inside` of cluster number `cluster`, and how many bytes it holds for.
+    fn place(&self, entry: &Entry, cluster: u64, inside: u64) -> Result<Piece> {
+        let rest = self.cluster.bytes().saturating_sub(inside);
+        if entry.descriptor & COMPRESSED != 0 {
+            return Ok(Piece { length: rest, place: self.compressed(entry.descriptor, cluster) });
+        }
+        let host = entry.descriptor & OFFSET;
+        self.check_alignment("cluster", host, entry.at)?;
+        if let Some(bitmap) = entry.bitmap {
+            return self.subclusters(host, bitmap, inside, entry.at);
+        }
+        let place = match entry.descriptor & ZERO != 0 {
+            true if self.version < 3 => {
+                return Err(Error::corrupt(entry.at, "zero flag", "none in version 2", "one"));
+            }
+            true => Place::Hole,
+            false if host == 0 => self.unallocated.clone(),
+            false => Place::Stored { file: 0, at: host.saturating_add(inside) },
+        };
+        Ok(Piece { length: rest, place })
+    }
+
+    /// "Compressed Clusters Descriptor": the offset has `x` bits, the rest counts further sectors.
+    fn compressed(&self, descriptor: u64, cluster: u64) -> Place {
+        let x = 62u32.saturating_sub(self.cluster.bits().saturating_sub(8));
+        let offset_mask = (1u64 << x).saturating_sub(1);
+        let at = descriptor & offset_mask & 0x00ff_ffff_ffff_ffff;
+        let sectors = (descriptor & (COMPRESSED - 1)) >> x;
+        let length = sectors.saturating_add(1).saturating_mul(512).saturating_sub(at % 512);
+        let start = cluster.saturating_mul(self.cluster.bytes());
+        let unit = start..start.saturating_add(self.cluster.bytes());
+        Place::Encoded { file: 0, at, length, unit, codec: self.codec }
+    }
+
+    /// "Subcluster Allocation Bitmap": subclusters of one state from `inside` on.
+    fn subclusters(&self, host: u64, bitmap: u64, inside: u64, at: u64) -> Result<Piece> {
+        let size = self.cluster.bytes() / SUBCLUSTERS;
+        let first = inside / size;
+        let state = |number: u64| (bitmap >> number & 1, bitmap >> number.saturating_add(SUBCLUSTERS) & 1);
+        let same = (first..SUBCLUSTERS).take_while(|&number| state(number) == state(first)).count();
+        let end = first.saturating_add(u64::try_from(same).unwrap_or(0)).saturating_mul(size);
+        let place = match state(first) {
+            (0, 0) => self.unallocated.clone(),
+            (0, _) => Place::Hole,
+            (_, 0) if host != 0 => Place::Stored { file: 0, at: host.saturating_add(inside) },
+            (_, 0) => return Err(Error::corrupt(at, "cluster offset", "one, subclusters are allocated", 0)),
+            _ => return Err(Error::corrupt(at, "subcluster", "allocated or zero", "both")),
+        };
+        Ok(Piece { length: end.saturating_sub(inside), place })
+    }
+}
+
+impl Layout for Tables {
+    fn size(&self) -> u64 {
+        self.size
+    }
+
+    fn locate(&self, offset: u64) -> Piece {
+        let bytes = self.cluster.bytes();
+        let (cluster, inside) = (offset / bytes, offset % bytes);
+        let (table, index) = (cluster / self.clusters_per_table, cluster % self.clusters_per_table);
+        let clusters_left = self.clusters_per_table.saturating_sub(index);
+        let table_rest = clusters_left.saturating_mul(bytes).saturating_sub(inside);
+        let table = match self.l2_table(table) {
+            Ok(Some(table)) => table,
+            Ok(None) => return Piece { length: table_rest, place: self.unallocated.clone() },
+            Err(error) => return Piece::missing(table_rest, &error),
+        };
+        let found = self.l2_entry(table, index).and_then(|entry| self.place(&entry, cluster, inside));
+        found.unwrap_or_else(|error| Piece::missing(bytes.saturating_sub(inside), &error))
+    }
+}

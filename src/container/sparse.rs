@@ -1,0 +1,316 @@
+//! Virtual disks whose bytes lie in units that tables point to.
+//!
+//! A format says where one unit lies ([`Layout`]); everything else is the same for all of them: coalescing,
+//! zero-copy slices, decoding through a cache, bytes that a parent holds, and bytes that cannot be had.
+
+use super::cache::{CACHE_BYTES, Cache};
+use super::codec::Codec;
+use super::{Facts, Image};
+use crate::error::{Error, Kind, Result};
+use crate::io::{Backing, Extent, ReadAt, check_range, read_vec};
+use std::fmt;
+use std::ops::Range;
+use std::sync::Arc;
+
+/// Units that one call of `map` joins at most; a caller that wants more asks again.
+const UNITS_MAX: usize = 4096;
+
+/// Where a piece of the disk lies.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    /// As it is, from byte `at` of the file number `file` on.
+    Stored { file: usize, at: u64 },
+    /// Compressed as part of the guest range `unit`, in at most `length` bytes from `at` on.
+    Encoded { file: usize, at: u64, length: u64, unit: Range<u64>, codec: Codec },
+    /// Nowhere: zeros by promise of the format.
+    Hole,
+    /// In the parent, or zeros where the parent is shorter.
+    Parent,
+    /// Not to be had.
+    Missing { kind: Kind, reason: Arc<str> },
+}
+
+/// A stretch of the disk in one place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Piece {
+    /// Length in bytes, at least 1; it may pass the disk's end.
+    pub(super) length: u64,
+    /// Where it lies.
+    pub(super) place: Place,
+}
+
+impl Piece {
+    /// A piece that cannot be had because of `error`.
+    pub(super) fn missing(length: u64, error: &Error) -> Self {
+        let reason = error.to_string().into();
+        Self { length, place: Place::Missing { kind: error.kind(), reason } }
+    }
+}
+
+/// The tables of a format.
+pub(super) trait Layout: Send + Sync + fmt::Debug {
+    /// Size of the disk in bytes.
+    fn size(&self) -> u64;
+
+    /// Where the byte at `offset` (below [`size`](Self::size)) and its neighbours behind it lie: the rest
+    /// of one unit, or more where that is cheap.
+    fn locate(&self, offset: u64) -> Piece;
+}
+
+/// Reads `buffer` from a table: out of the mapping where there is one, which costs no system call.
+pub(super) fn peek(file: &dyn ReadAt, at: u64, buffer: &mut [u8]) -> Result<()> {
+    let length = u64::try_from(buffer.len()).unwrap_or(u64::MAX);
+    if let Some(bytes) = file.slice(at, length).filter(|bytes| bytes.len() == buffer.len()) {
+        buffer.copy_from_slice(bytes);
+        if !file.faulted(at, length) {
+            return Ok(());
+        }
+    }
+    file.read_at(at, buffer)
+}
+
+/// A disk read through its tables.
+#[derive(Debug)]
+pub(super) struct Sparse<L> {
+    layout: L,
+    files: Vec<Arc<dyn ReadAt>>,
+    parent: Option<Arc<dyn Image>>,
+    facts: Facts,
+    cache: Cache,
+}
+
+impl<L: Layout> Sparse<L> {
+    /// The disk that `layout` describes, in `files`, over `parent`.
+    pub(super) fn new(
+        layout: L,
+        files: Vec<Arc<dyn ReadAt>>,
+        parent: Option<Arc<dyn Image>>,
+        facts: Facts,
+    ) -> Self {
+        Self { layout, files, parent, facts, cache: Cache::new(CACHE_BYTES) }
+    }
+
+    fn file(&self, number: usize) -> Result<&Arc<dyn ReadAt>> {
+        self.files.get(number).ok_or_else(|| Error::new(Kind::Corrupt, format!("no file number {number}")))
+    }
+
+    /// One unit at `offset`, clipped to `max`, to the disk and to what its file really holds.
+    fn piece(&self, offset: u64, max: u64) -> Piece {
+        let max = max.min(self.layout.size().saturating_sub(offset)).max(1);
+        let mut piece = self.layout.locate(offset);
+        piece.length = piece.length.clamp(1, max);
+        match piece.place {
+            Place::Stored { file, at } | Place::Encoded { file, at, .. } => {
+                let size = self.files.get(file).map_or(0, |file| file.size());
+                let held = size.saturating_sub(at);
+                if held == 0 {
+                    let error = Error::truncated("stored data", at, piece.length, size);
+                    return Piece::missing(piece.length, &error);
+                }
+                if matches!(piece.place, Place::Stored { .. }) {
+                    piece.length = piece.length.min(held);
+                }
+                piece
+            }
+            Place::Parent if self.parent.is_none() => {
+                let name = self.facts.parent.as_deref().unwrap_or("without a name");
+                let error = Error::new(Kind::MissingParent, format!("only the parent {name} holds these"));
+                Piece::missing(piece.length, &error)
+            }
+            _ => piece,
+        }
+    }
+
+    /// Units from `offset` on that lie behind each other, as one piece of at most `max` bytes.
+    fn run(&self, offset: u64, max: u64) -> Piece {
+        let max = max.min(self.layout.size().saturating_sub(offset)).max(1);
+        let mut run = self.piece(offset, max);
+        for _ in 0..UNITS_MAX {
+            let left = max.saturating_sub(run.length);
+            if left == 0 || matches!(run.place, Place::Encoded { .. }) {
+                break;
+            }
+            let next = self.piece(offset.saturating_add(run.length), left);
+            if !follows(&run, &next.place) {
+                break;
+            }
+            run.length = run.length.saturating_add(next.length);
+        }
+        run
+    }
+
+    fn unit(&self, place: &Place) -> Result<Arc<[u8]>> {
+        let Place::Encoded { unit, .. } = place else {
+            return Err(Error::new(Kind::Corrupt, "not a compressed unit"));
+        };
+        if let Some(bytes) = self.cache.get(unit.start) {
+            return Ok(bytes);
+        }
+        let length = usize::try_from(unit.end.saturating_sub(unit.start)).unwrap_or(usize::MAX);
+        let mut bytes = vec![0; length];
+        self.decode(place, &mut bytes)?;
+        let bytes = Arc::from(bytes);
+        self.cache.insert(unit.start, &bytes);
+        Ok(bytes)
+    }
+
+    fn decode(&self, place: &Place, unit: &mut [u8]) -> Result<()> {
+        let Place::Encoded { file, at, length, codec, .. } = place else {
+            return Err(Error::new(Kind::Corrupt, "not a compressed unit"));
+        };
+        let file = self.file(*file)?;
+        // Formats round the stored length up to sectors: the file may end within the last one.
+        let length = file.size().saturating_sub(*at).min(*length);
+        if let Some(source) = file.slice(*at, length).filter(|s| u64::try_from(s.len()) == Ok(length)) {
+            let decoded = codec.decode(source, unit).map_err(|error| error.at(*at));
+            if !file.faulted(*at, length) {
+                return decoded;
+            }
+        }
+        let source = read_vec(file.as_ref(), *at, usize::try_from(length).unwrap_or(usize::MAX))?;
+        codec.decode(&source, unit).map_err(|error| error.at(*at))
+    }
+
+    /// Fills `buffer` with the bytes of `place`, which starts at guest offset `offset`.
+    fn read_piece(&self, offset: u64, place: &Place, buffer: &mut [u8]) -> Result<()> {
+        match place {
+            Place::Stored { file, at } => self.file(*file)?.read_at(*at, buffer),
+            Place::Encoded { unit, .. } => {
+                let whole = u64::try_from(buffer.len()) == Ok(unit.end.saturating_sub(unit.start));
+                if unit.start == offset && whole {
+                    return self.decode(place, buffer);
+                }
+                let bytes = self.unit(place)?;
+                let start = usize::try_from(offset.saturating_sub(unit.start)).unwrap_or(usize::MAX);
+                let part = start.checked_add(buffer.len()).and_then(|end| bytes.get(start..end));
+                let error = || Error::truncated("compressed unit", offset, unit.start, unit.end);
+                buffer.copy_from_slice(part.ok_or_else(error)?);
+                Ok(())
+            }
+            Place::Hole => {
+                buffer.fill(0);
+                Ok(())
+            }
+            Place::Parent => {
+                let Some(parent) = &self.parent else {
+                    return Err(Error::new(Kind::MissingParent, "no parent"));
+                };
+                let held = parent.size().saturating_sub(offset);
+                let held = usize::try_from(held).unwrap_or(usize::MAX).min(buffer.len());
+                let (inside, behind) = buffer.split_at_mut(held);
+                behind.fill(0);
+                if inside.is_empty() { Ok(()) } else { parent.read_at(offset, inside) }
+            }
+            Place::Missing { kind, reason } => Err(Error::new(*kind, reason.as_ref()).at(offset)),
+        }
+    }
+
+    /// Calls `visit` with each stored range behind a guest range.
+    fn for_stored(&self, offset: u64, length: u64, visit: &mut dyn FnMut(&dyn ReadAt, u64, u64)) {
+        let end = offset.saturating_add(length).min(self.layout.size());
+        let mut at = offset;
+        while at < end {
+            let run = self.run(at, end.saturating_sub(at));
+            match run.place {
+                Place::Stored { file, at: host } => {
+                    if let Some(file) = self.files.get(file) {
+                        visit(file.as_ref(), host, run.length);
+                    }
+                }
+                Place::Parent => {
+                    if let Some(parent) = &self.parent {
+                        visit(parent.as_ref(), at, run.length);
+                    }
+                }
+                _ => {}
+            }
+            at = at.saturating_add(run.length);
+        }
+    }
+}
+
+/// Whether `next` continues `run`. Gaps are joined by their kind and keep the first one's reason.
+fn follows(run: &Piece, next: &Place) -> bool {
+    match (&run.place, next) {
+        (Place::Stored { file, at }, Place::Stored { file: next_file, at: next_at }) => {
+            file == next_file && at.checked_add(run.length) == Some(*next_at)
+        }
+        (Place::Missing { kind, .. }, Place::Missing { kind: next, .. }) => kind == next,
+        (Place::Hole, Place::Hole) | (Place::Parent, Place::Parent) => true,
+        _ => false,
+    }
+}
+
+impl<L: Layout> Image for Sparse<L> {
+    fn facts(&self) -> &Facts {
+        &self.facts
+    }
+}
+
+impl<L: Layout> ReadAt for Sparse<L> {
+    fn size(&self) -> u64 {
+        self.layout.size()
+    }
+
+    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<()> {
+        let length = u64::try_from(buffer.len()).unwrap_or(u64::MAX);
+        check_range(self.layout.size(), offset, length)?;
+        let (mut at, mut rest) = (offset, buffer);
+        while !rest.is_empty() {
+            let piece = self.run(at, u64::try_from(rest.len()).unwrap_or(u64::MAX));
+            let step = usize::try_from(piece.length).unwrap_or(usize::MAX).min(rest.len());
+            let (now, later) = rest.split_at_mut(step);
+            self.read_piece(at, &piece.place, now)?;
+            at = at.saturating_add(piece.length);
+            rest = later;
+        }
+        Ok(())
+    }
+
+    fn map(&self, offset: u64, max: u64) -> Result<Extent> {
+        check_range(self.layout.size(), offset, 1)?;
+        let run = self.run(offset, max);
+        let length = run.length;
+        let backing = match run.place {
+            // The file may be sparse itself, or lie within another one.
+            Place::Stored { file, at } => return self.file(file)?.map(at, length),
+            Place::Encoded { file, at, length: stored, .. } => {
+                let file = self.file(file)?;
+                let host_length = file.size().saturating_sub(at).min(stored);
+                match file.map(at, 1)?.backing {
+                    Backing::Stored { host } => Backing::Encoded { host, host_length },
+                    _ => Backing::Encoded { host: at, host_length },
+                }
+            }
+            Place::Hole => Backing::Hole,
+            Place::Parent => match &self.parent {
+                Some(parent) if offset < parent.size() => return parent.map(offset, length),
+                _ => Backing::Hole,
+            },
+            Place::Missing { reason, .. } => Backing::Missing { reason },
+        };
+        Ok(Extent { length, backing })
+    }
+
+    fn slice(&self, offset: u64, max: u64) -> Option<&[u8]> {
+        if offset >= self.layout.size() || max == 0 {
+            return None;
+        }
+        let run = self.run(offset, max);
+        match run.place {
+            Place::Stored { file, at } => self.files.get(file)?.slice(at, run.length),
+            Place::Parent => self.parent.as_ref()?.slice(offset, run.length),
+            _ => None,
+        }
+    }
+
+    fn faulted(&self, offset: u64, length: u64) -> bool {
+        let mut faulted = false;
+        self.for_stored(offset, length, &mut |file, at, length| faulted |= file.faulted(at, length));
+        faulted
+    }
+
+    fn release(&self, offset: u64, length: u64) {
+        self.for_stored(offset, length, &mut |file, at, length| file.release(at, length));
+    }
+}

@@ -1,0 +1,266 @@
+//! Names of inodes: which directories name an inode, and where on the volume each name stands.
+//!
+//! The index holds numbers only, 16 bytes a name; the names themselves are read again when a path is asked
+//! for.
+
+use super::Ext4;
+use super::directory::{self, Format, HEADER, Record};
+use super::former::{Former, OldCopy};
+use super::inode::{Inode, flags};
+use super::listing;
+use super::map::{BlockMap, Budget};
+use super::scan::{self, Scanned};
+use crate::error::{Error, Result};
+use crate::filesystem::{EntryKind, Place};
+use crate::io::Fields;
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::ops::ControlFlow;
+
+/// Directories above each other that a path is followed through.
+const DEPTH_MAX: usize = 4096;
+
+/// Names of one inode that are looked at; ext allows 65,000 hard links.
+const NAMES_MAX: usize = 65_536;
+
+/// Longest name in bytes.
+const NAME_MAX: usize = 255;
+
+/// Marks the place of a name that has been removed, or that stands in a deleted directory.
+const REMOVED: u64 = 1 << 63;
+
+/// A name: who is named, by whom, and where.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Link {
+    child: u32,
+    parent: u32,
+    /// Home volume offset of the directory record, with [`REMOVED`].
+    place: u64,
+}
+
+/// All names of the file system, sorted by the inode that they name.
+#[derive(Debug, Default)]
+pub(super) struct Names {
+    links: Vec<Link>,
+}
+
+impl Names {
+    /// Reads all directories. What cannot be read has no names; the walk reports it.
+    pub(super) fn build(fs: &Ext4) -> Self {
+        let mut links = Vec::new();
+        let mut budget = Budget::new(&fs.blocks, 4);
+        let former = fs.former();
+        let mut old = OldBlocks::default();
+        old.note_former(fs, former);
+        let _ = scan::tables(fs, &mut |scanned| {
+            let Scanned::Inode(inode, allocated) = scanned else { return ControlFlow::Continue(()) };
+            if inode.links() == 0 || !fs.in_use(&inode, allocated) {
+                old.nameless.insert(inode.number, u32::MAX);
+            }
+            if inode.kind() == EntryKind::Directory {
+                let map = fs.map(&inode, &mut budget);
+                if fs.in_use(&inode, allocated) {
+                    old.note(inode.number, &map, former);
+                    directory(fs, (&inode, &map), &mut budget, &mut links);
+                } else if is_intact(fs, &inode, &map) {
+                    let from = links.len();
+                    directory(fs, (&inode, &map), &mut budget, &mut links);
+                    links.iter_mut().skip(from).for_each(|link| link.place |= REMOVED);
+                }
+            }
+            ControlFlow::Continue(())
+        });
+        old.read(fs, &mut links);
+        links.sort_unstable();
+        links.dedup();
+        links.shrink_to_fit();
+        Self { links }
+    }
+
+    fn of(&self, child: u32) -> &[Link] {
+        let first = self.links.partition_point(|link| link.child < child);
+        let rest = self.links.get(first..).unwrap_or_default();
+        let count = rest.partition_point(|link| link.child == child).min(NAMES_MAX);
+        rest.get(..count).unwrap_or_default()
+    }
+
+    /// Names that directories hold for an inode.
+    fn live(&self, child: u32) -> Vec<Link> {
+        self.of(child).iter().filter(|link| link.place & REMOVED == 0).copied().collect()
+    }
+
+    /// Names that were removed and still say that they belong to an inode.
+    fn removed(&self, child: u32) -> Vec<Link> {
+        self.of(child).iter().filter(|link| link.place & REMOVED != 0).copied().collect()
+    }
+
+    /// Absolute paths of an inode that is in use, sorted.
+    ///
+    /// # Errors
+    /// Where a name cannot be read again.
+    pub(super) fn paths(&self, fs: &Ext4, number: u32) -> Result<Vec<Vec<u8>>> {
+        self.full(fs, &self.live(number), EntryKind::Unknown)
+    }
+
+    /// Absolute paths under which a deleted inode of type `kind` was known, sorted: those that the space
+    /// behind other names still holds.
+    ///
+    /// # Errors
+    /// Where a name cannot be read again.
+    pub(super) fn former_paths(&self, fs: &Ext4, number: u32, kind: EntryKind) -> Result<Vec<Vec<u8>>> {
+        self.full(fs, &self.removed(number), kind)
+    }
+
+    fn full(&self, fs: &Ext4, links: &[Link], kind: EntryKind) -> Result<Vec<Vec<u8>>> {
+        let mut all = Vec::new();
+        for link in links {
+            let (name, named_kind) = name_at(fs, link)?;
+            let agree = kind == named_kind || kind == EntryKind::Unknown || named_kind == EntryKind::Unknown;
+            if agree {
+                let mut path = self.prefix(fs, link.parent)?;
+                path.push(b'/');
+                path.extend(name);
+                all.push(path);
+            }
+        }
+        all.sort_unstable();
+        all.dedup();
+        Ok(all)
+    }
+
+    /// The path of a directory, empty for the root. A directory without a name, or one that is its own
+    /// ancestor, appears as `#` and its number, the name that `e2fsck` gives in such cases.
+    fn prefix(&self, fs: &Ext4, directory: u32) -> Result<Vec<u8>> {
+        let mut names: Vec<Vec<u8>> = Vec::new();
+        let mut seen = HashSet::new();
+        let mut at = directory;
+        while at != Ext4::ROOT {
+            let of = self.of(at);
+            let link = of.iter().find(|link| link.place & REMOVED == 0).or_else(|| of.first());
+            match link {
+                Some(link) if seen.insert(at) && names.len() < DEPTH_MAX => {
+                    names.push(name_at(fs, link)?.0);
+                    at = link.parent;
+                }
+                _ => {
+                    names.push(format!("#{at}").into_bytes());
+                    break;
+                }
+            }
+        }
+        let mut path = Vec::new();
+        for name in names.iter().rev() {
+            path.push(b'/');
+            path.extend(name);
+        }
+        Ok(path)
+    }
+}
+
+/// Old copies of directory blocks in the journal: the kernel wipes a name when it removes it, so that these
+/// copies are often the last place where it stands.
+#[derive(Default)]
+struct OldBlocks {
+    /// Inodes that are deleted, or in use without a link: those that need a former name; and the age up to
+    /// which copies may speak of them.
+    nameless: HashMap<u32, u32>,
+    /// Copies with the directory that their block belongs to.
+    copies: Vec<(OldCopy, u32)>,
+}
+
+impl OldBlocks {
+    /// Notes the copies of a directory's blocks.
+    fn note(&mut self, directory: u32, map: &BlockMap, former: &Former) {
+        for run in &map.runs {
+            let home = run.physical..run.physical.saturating_add(run.count);
+            self.copies.extend(former.copies(home).iter().map(|copy| (*copy, directory)));
+        }
+    }
+
+    /// Notes the inodes that the journal remembers, and the copies of former directories' blocks.
+    fn note_former(&mut self, fs: &Ext4, former: &Former) {
+        for found in former.all() {
+            let number = Former::number(found.entry.id);
+            let limit = self.nameless.entry(number).or_default();
+            *limit = found.age.max(*limit);
+            if found.entry.kind != EntryKind::Directory {
+                continue;
+            }
+            for run in found.entry.streams.iter().flat_map(|stream| stream.runs()) {
+                if let Place::At(at) = run.place {
+                    let end = at.saturating_add(run.length);
+                    let home = at >> fs.blocks.bits()..end >> fs.blocks.bits();
+                    self.copies.extend(former.copies(home).iter().map(|copy| (*copy, number)));
+                }
+            }
+        }
+    }
+
+    /// Adds, for each inode that needs a name, those of the latest copy that names it.
+    fn read(mut self, fs: &Ext4, links: &mut Vec<Link>) {
+        let format = Format::new(&fs.superblock, false);
+        self.copies.sort_unstable_by_key(|(copy, parent)| (copy.age, copy.block, *parent));
+        let mut latest: BTreeMap<u32, (u32, Vec<Link>)> = BTreeMap::new();
+        for (copy, parent) in &self.copies {
+            let Ok(bytes) = fs.blocks.read(copy.block) else { continue };
+            let block = Fields::new("directory block", &bytes, fs.blocks.to_bytes(copy.block));
+            // What follows a damaged record of an old copy is lost with it.
+            let _rest = directory::records(&block, format, &mut |record| {
+                let limit = self.nameless.get(&record.inode);
+                if is_name(&record, false) && limit.is_some_and(|limit| copy.age <= *limit) {
+                    let place = block.offset(record.at) | REMOVED;
+                    let known = latest.entry(record.inode).or_default();
+                    if known.0 != copy.age {
+                        *known = (copy.age, Vec::new());
+                    }
+                    known.1.push(Link { child: record.inode, parent: *parent, place });
+                }
+                ControlFlow::Continue(())
+            });
+        }
+        links.extend(latest.into_values().flat_map(|(_, links)| links));
+    }
+}
+
+/// Adds the names of one directory.
+fn directory(fs: &Ext4, (inode, map): (&Inode<'_>, &BlockMap), budget: &mut Budget, links: &mut Vec<Link>) {
+    let parent = inode.number;
+    let encrypted = inode.has(flags::ENCRYPT);
+    listing::visit(fs, inode, map, budget, &mut |record, place| {
+        if is_name(&record, encrypted) && record.inode <= fs.superblock.inodes {
+            let mark = if record.removed { REMOVED } else { 0 };
+            links.push(Link { child: record.inode, parent, place: place | mark });
+        }
+        ControlFlow::Continue(())
+    });
+}
+
+/// Whether a record holds a name that can be part of a path.
+pub(super) fn is_name(record: &Record<'_>, encrypted: bool) -> bool {
+    let fits = (1..=NAME_MAX).contains(&record.name.len()) && !matches!(record.name, b"." | b"..");
+    fits && (encrypted || !record.name.iter().any(|byte| matches!(byte, 0 | b'/')))
+}
+
+/// Whether a deleted directory's first block still is that of this directory: its `.` names it.
+fn is_intact(fs: &Ext4, inode: &Inode<'_>, map: &BlockMap) -> bool {
+    let Some(Ok(block)) = map.physical(0).map(|block| fs.blocks.read(block)) else { return false };
+    let fields = Fields::new("directory block", &block, 0);
+    let format = Format::new(&fs.superblock, false);
+    format.record(&fields, 0).is_ok_and(|(record, _)| record.inode == inode.number && record.name == b".")
+}
+
+/// Reads a name again, with the type that stands beside it.
+fn name_at(fs: &Ext4, link: &Link) -> Result<(Vec<u8>, EntryKind)> {
+    let place = link.place & !REMOVED;
+    let mut bytes = vec![0; HEADER];
+    fs.blocks.read_bytes(place, &mut bytes)?;
+    let format = Format::new(&fs.superblock, false);
+    let length = format.name_length(&Fields::new("directory record", &bytes, place))?;
+    bytes.resize(HEADER.saturating_add(length.min(NAME_MAX)), 0);
+    fs.blocks.read_bytes(place, &mut bytes)?;
+    let (record, _) = format.record(&Fields::new("directory record", &bytes, place), 0)?;
+    if record.inode != link.child {
+        return Err(Error::corrupt(place, "inode of a directory record", link.child, record.inode));
+    }
+    let encrypted = fs.is_encrypted(link.parent);
+    Ok((directory::shown(record.name, encrypted), record.kind))
+}

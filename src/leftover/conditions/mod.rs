@@ -1,0 +1,143 @@
+//! Conditions: the code that the checks of the catalogue name.
+//!
+//! A condition judges one entry whose path matched. Adding one is a file and a line in [`CONDITIONS`].
+
+use super::hit::Hit;
+use super::system::System;
+use super::tree::Tree;
+use crate::error::{Error, Kind as ErrorKind, Result};
+use serde::de::DeserializeOwned;
+use std::fmt;
+
+/// What a condition found in an entry.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Found {
+    /// The case, one of [`Kind::cases`], that may choose another severity.
+    pub(crate) case: Option<&'static str>,
+    /// What is special, for the end of the title; not escaped yet.
+    pub(crate) detail: Vec<u8>,
+    /// Offset and line.
+    pub(crate) place: Option<(u64, u64)>,
+    /// Facts, `name: value`.
+    pub(crate) evidence: Vec<String>,
+    /// The secret itself.
+    pub(crate) secret: Option<Vec<u8>>,
+}
+
+/// A condition with its parameters.
+pub(crate) trait Condition: fmt::Debug + Send + Sync {
+    /// What the entry holds that should not be there; nothing when it is clean.
+    ///
+    /// # Errors
+    /// When the entry could not be looked at, wholly or in part; what was found before is in `out`.
+    fn judge(&self, hit: &Hit<'_>, out: &mut Vec<Found>) -> Result<()>;
+
+    /// Compiles what is compiled at first use otherwise.
+    ///
+    /// # Errors
+    /// [`Kind::Usage`](ErrorKind::Usage) when a pattern is wrong.
+    fn prepare(&self) -> Result<()> {
+        Ok(())
+    }
+
+    /// What it means that `hits` entries of a system had a path that matched. Called once a system, after
+    /// the walk.
+    ///
+    /// # Errors
+    /// When what it needs cannot be read.
+    fn conclude(&self, tree: &Tree<'_>, system: &System, hits: u64) -> Result<Option<Found>> {
+        let _ = (tree, system, hits);
+        Ok(None)
+    }
+}
+
+/// A sort of condition.
+#[derive(Clone, Copy)]
+pub(crate) struct Kind {
+    /// Name in the catalogue.
+    pub(crate) name: &'static str,
+    /// Cases that `levels` of a check may give another severity.
+    pub(crate) cases: &'static [&'static str],
+    /// Makes one from its parameters.
+    pub(crate) build: fn(toml::Table) -> Result<Box<dyn Condition>>,
+}
+
+/// All sorts.
+pub(crate) const CONDITIONS: &[Kind] = &[
+    absent::KIND,
+    authorized_keys::KIND,
+    crypttab::KIND,
+    data_volume::KIND,
+    dpapi::KIND,
+    dump::KIND,
+    event_log::KIND,
+    event_log_secrets::KIND,
+    exists::KIND,
+    history::KIND,
+    hostname::KIND,
+    instance_data::KIND,
+    journal::KIND,
+    kept_empty::KIND,
+    machine_id::KIND,
+    orphan_home::KIND,
+    passwd::KIND,
+    private_key::KIND,
+    profile::KIND,
+    records::KIND,
+    recycle_bin::KIND,
+    registry::KIND,
+    sam::KIND,
+    shadow::KIND,
+    sqlite::KIND,
+    sshd::KIND,
+    suid::KIND,
+    sysprep::KIND,
+    text::KIND,
+    unattend::KIND,
+];
+
+mod absent;
+mod authorized_keys;
+mod crypttab;
+mod data_volume;
+mod dpapi;
+mod dump;
+mod event_log;
+mod event_log_secrets;
+mod exists;
+mod history;
+mod hostname;
+mod instance_data;
+mod journal;
+mod kept_empty;
+mod machine_id;
+mod orphan_home;
+mod passwd;
+mod private_key;
+mod profile;
+mod records;
+mod recycle_bin;
+mod registry;
+mod sam;
+mod shadow;
+mod sqlite;
+mod sshd;
+mod suid;
+mod sysprep;
+mod text;
+mod unattend;
+
+/// The sort of this name.
+pub(crate) fn kind(name: &str) -> Option<&'static Kind> {
+    CONDITIONS.iter().find(|kind| kind.name == name)
+}
+
+/// Reads the parameters of a condition.
+fn parameters<T: DeserializeOwned>(table: toml::Table) -> Result<T> {
+    table.try_into().map_err(|error| Error::new(ErrorKind::Usage, format!("parameters: {error}")))
+}
+
+/// Bytes of the evidence for an evidence line, escaped.
+fn shown(bytes: &[u8]) -> String {
+    crate::location::escape(bytes)
+}

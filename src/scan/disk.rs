@@ -1,0 +1,135 @@
+//! An opened disk: container, volumes, and what each volume holds.
+
+use super::Options;
+use crate::container::{self, Image};
+use crate::error::Result;
+use crate::filesystem::{self, FileSystem, Recognised};
+use crate::io::{self, ReadAt};
+use crate::location::State;
+use crate::sweep::Land;
+use crate::volume::{self, Tiling, Volume, VolumeKind, VolumeReader};
+use std::path::Path;
+use std::sync::Arc;
+
+/// A disk, opened down to its file systems.
+#[derive(Debug)]
+pub struct Disk {
+    /// The virtual disk.
+    pub image: Arc<dyn Image>,
+    /// How it is divided; its volumes are in [`volumes`](Self::volumes) as well.
+    pub tiling: Tiling,
+    /// Volumes in disk order, then logical ones.
+    pub volumes: Vec<OpenVolume>,
+}
+
+/// A volume and what it holds.
+#[derive(Debug)]
+pub struct OpenVolume {
+    /// The volume.
+    pub volume: Volume,
+    /// Its bytes.
+    pub reader: Arc<dyn ReadAt>,
+    /// What is in it.
+    pub content: Recognised,
+}
+
+/// Opens the image at `path`.
+///
+/// # Errors
+/// When the file cannot be read or the container refuses; damage further in is part of the disk.
+pub fn open(path: &Path, options: &Options) -> Result<Disk> {
+    let source = io::open(path, options.access)?;
+    let image = container::open(source, options.container.as_deref()).map_err(|error| error.in_file(path))?;
+    let bytes: Arc<dyn ReadAt> = image.clone();
+    let tiling = volume::tile(&bytes).map_err(|error| error.in_file(path))?;
+    let volumes =
+        tiling.volumes.iter().chain(&tiling.logical).map(|volume| open_volume(&bytes, volume)).collect();
+    Ok(Disk { image, tiling, volumes })
+}
+
+fn open_volume(disk: &Arc<dyn ReadAt>, volume: &Volume) -> OpenVolume {
+    let reader: Arc<dyn ReadAt> = Arc::new(VolumeReader::new(disk.clone(), volume.clone()));
+    let content = match volume.kind {
+        VolumeKind::Whole | VolumeKind::Partition { .. } | VolumeKind::Logical => {
+            filesystem::recognise(&reader)
+        }
+        VolumeKind::Table | VolumeKind::Gap => Recognised::Unknown,
+    };
+    OpenVolume { volume: volume.clone(), reader, content }
+}
+
+impl OpenVolume {
+    /// The file system, where one is read.
+    pub fn filesystem(&self) -> Option<&Arc<dyn FileSystem>> {
+        match &self.content {
+            Recognised::Opened(filesystem) => Some(filesystem),
+            _ => None,
+        }
+    }
+
+    /// What is known of the content.
+    pub fn facts(&self) -> Option<&filesystem::Facts> {
+        match &self.content {
+            Recognised::Opened(filesystem) => Some(filesystem.facts()),
+            Recognised::Plain(facts) | Recognised::Opaque { facts, .. } => Some(facts),
+            Recognised::Unknown => None,
+        }
+    }
+
+    /// Why the content counts as not understood, where it does.
+    pub fn opaque(&self) -> Option<String> {
+        /// Partitions that hold no file system by their purpose.
+        const WITHOUT: [&str; 3] = ["BIOS boot", "Microsoft reserved", "PReP boot"];
+        match (&self.content, &self.volume.kind) {
+            (Recognised::Opaque { error, .. }, _) => Some(error.to_string()),
+            (Recognised::Unknown, VolumeKind::Partition { type_name: Some(name), .. })
+                if WITHOUT.contains(name) =>
+            {
+                None
+            }
+            (Recognised::Unknown, VolumeKind::Whole | VolumeKind::Partition { .. } | VolumeKind::Logical) => {
+                (!self.is_blank()).then(|| "no known file system".to_owned())
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether the whole volume is a hole in its container.
+    fn is_blank(&self) -> bool {
+        let mut at = 0;
+        while at < self.reader.size() {
+            match self.reader.map(at, self.reader.size().saturating_sub(at)) {
+                Ok(extent) if extent.backing == io::Backing::Hole => {
+                    at = at.saturating_add(extent.length.max(1))
+                }
+                _ => return false,
+            }
+        }
+        true
+    }
+
+    fn state(&self) -> Option<State> {
+        match (&self.content, &self.volume.kind) {
+            (Recognised::Plain(facts), _) if facts.kind == "swap" => Some(State::Swap),
+            (_, VolumeKind::Gap) => Some(State::Unpartitioned),
+            (_, VolumeKind::Table) => Some(State::Metadata),
+            _ => None,
+        }
+    }
+}
+
+impl Disk {
+    /// The volumes as the sweep takes them, without owners yet.
+    pub(super) fn lands(&self) -> Vec<Land> {
+        self.volumes
+            .iter()
+            .map(|volume| Land {
+                volume: volume.volume.clone(),
+                reader: volume.reader.clone(),
+                filesystem: volume.filesystem().cloned(),
+                map: None,
+                state: volume.state(),
+            })
+            .collect()
+    }
+}

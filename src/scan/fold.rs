@@ -1,0 +1,200 @@
+//! Candidates that are one finding become one: seen twice, seen raw and decoded, generic under specific,
+//! and physical copies of one place in a journal or mirror.
+
+use crate::coverage::{Gap, GapKind};
+use crate::detect::RuleFacts;
+use crate::filesystem::EntryId;
+use crate::location::State;
+use crate::sweep::{Candidate, Ground};
+use std::collections::HashMap;
+
+/// A candidate that becomes a finding, with its other physical places.
+#[derive(Debug)]
+pub(super) struct Place {
+    pub(super) candidate: Candidate,
+    /// Disk offsets of copies.
+    pub(super) copies: Vec<u64>,
+}
+
+/// What is left after folding.
+#[derive(Debug, Default)]
+pub(super) struct Folded {
+    pub(super) places: Vec<Place>,
+    pub(super) counted_only: u64,
+    pub(super) gaps: Vec<Gap>,
+}
+
+/// Folds; of one rule in one file (or in what has no file) at most `per_file_max` findings remain.
+pub(super) fn fold(
+    mut candidates: Vec<Candidate>,
+    rules: &[RuleFacts],
+    ground: &Ground,
+    per_file_max: u64,
+) -> Folded {
+    candidates
+        .sort_by(|one, other| order(one).cmp(&order(other)).then_with(|| other.verdict.cmp(&one.verdict)));
+    candidates.dedup_by(|one, other| order(one) == order(other));
+    let candidates = drop_raw_twins(candidates);
+    let candidates = drop_generic_twins(candidates, rules);
+    let places = fold_copies(candidates, ground);
+    limit(places, rules, ground, per_file_max)
+}
+
+type Order<'a> = (usize, Option<u64>, Option<(EntryId, u16)>, Option<&'a str>, Option<u64>, usize, u64);
+
+/// Place and rule: equal for one and the same match.
+fn order(candidate: &Candidate) -> Order<'_> {
+    (
+        candidate.land,
+        candidate.disk_offset,
+        candidate.entry,
+        candidate.member.as_deref(),
+        candidate.file_offset,
+        candidate.rule,
+        candidate.length,
+    )
+}
+
+/// A record's raw bytes and its content after fixup are one place; the content counts.
+fn drop_raw_twins(candidates: Vec<Candidate>) -> Vec<Candidate> {
+    let decoded: HashMap<(usize, u64), ()> = candidates
+        .iter()
+        .filter(|candidate| candidate.decoded)
+        .filter_map(|candidate| Some(((candidate.rule, candidate.disk_offset?), ())))
+        .collect();
+    let is_twin = |candidate: &Candidate| {
+        !candidate.decoded
+            && candidate.disk_offset.is_some_and(|offset| decoded.contains_key(&(candidate.rule, offset)))
+    };
+    candidates.into_iter().filter(|candidate| !is_twin(candidate)).collect()
+}
+
+/// Which content a candidate lies in, and where.
+fn content_key(candidate: &Candidate) -> (usize, Option<(EntryId, u16)>, Option<String>, bool) {
+    (candidate.land, candidate.entry, candidate.member.clone(), candidate.file_offset.is_some())
+}
+
+fn range(candidate: &Candidate) -> std::ops::Range<u64> {
+    let start = candidate.file_offset.or(candidate.disk_offset).unwrap_or(0);
+    start..start.saturating_add(candidate.length)
+}
+
+/// Drops a generic rule's candidate where a specific rule, or an earlier generic one, has the same bytes.
+fn drop_generic_twins(candidates: Vec<Candidate>, rules: &[RuleFacts]) -> Vec<Candidate> {
+    let is_generic = |candidate: &Candidate| rules.get(candidate.rule).is_some_and(|rule| rule.generic);
+    let mut by_content: HashMap<_, Vec<(std::ops::Range<u64>, bool, usize)>> = HashMap::new();
+    for (index, candidate) in candidates.iter().enumerate() {
+        by_content.entry(content_key(candidate)).or_default().push((
+            range(candidate),
+            is_generic(candidate),
+            index,
+        ));
+    }
+    let mut dropped = vec![false; candidates.len()];
+    // The order of the groups does not matter: each one only decides about its own candidates.
+    #[allow(clippy::iter_over_hash_type, reason = "groups are independent of each other")]
+    for group in by_content.values_mut() {
+        group.sort_by_key(|(range, generic, index)| (range.start, range.end, *generic, *index));
+        mark_generic_twins(group, &mut dropped);
+    }
+    let mut dropped = dropped.into_iter();
+    candidates.into_iter().filter(|_| !dropped.next().unwrap_or(false)).collect()
+}
+
+fn mark_generic_twins(group: &[(std::ops::Range<u64>, bool, usize)], dropped: &mut [bool]) {
+    for (at, (range, generic, index)) in group.iter().enumerate() {
+        if !generic {
+            continue;
+        }
+        let overlaps = |other: &std::ops::Range<u64>| other.start < range.end && range.start < other.end;
+        // Secrets are short and sorted: neighbours that may overlap stand close by.
+        let around = at.saturating_sub(16)..at.saturating_add(17).min(group.len());
+        let twin = group.get(around).unwrap_or_default().iter().any(|(other, other_generic, other_index)| {
+            let kept = !dropped.get(*other_index).copied().unwrap_or(true);
+            other_index != index
+                && kept
+                && overlaps(other)
+                && (!other_generic || (other.start, *other_index) < (range.start, *index))
+        });
+        if let (true, Some(mark)) = (twin, dropped.get_mut(*index)) {
+            *mark = true;
+        }
+    }
+}
+
+/// Copies of a place in the journal or in a mirror of the file system's tables become part of the finding.
+fn fold_copies(candidates: Vec<Candidate>, ground: &Ground) -> Vec<Place> {
+    let is_copy_place = |candidate: &Candidate| {
+        matches!(candidate.state, Some(State::Journal | State::Metadata)) && !candidate.decoded
+    };
+    let mut homes: HashMap<(usize, usize, Vec<u8>, u64), usize> = HashMap::new();
+    let mut places: Vec<Place> = Vec::with_capacity(candidates.len());
+    let (copies, rest): (Vec<_>, Vec<_>) = candidates.into_iter().partition(is_copy_place);
+    let key = |candidate: &Candidate| {
+        (candidate.land, candidate.rule, candidate.secret.expose().to_vec(), phase(candidate, ground))
+    };
+    for candidate in rest {
+        if candidate.disk_offset.is_some() {
+            homes.entry(key(&candidate)).or_insert(places.len());
+        }
+        places.push(Place { candidate, copies: Vec::new() });
+    }
+    for candidate in copies {
+        let key = key(&candidate);
+        let home = homes.get(&key).and_then(|&home| places.get_mut(home));
+        match (home, candidate.disk_offset) {
+            (Some(home), Some(offset)) => home.copies.push(offset),
+            _ => {
+                homes.entry(key).or_insert(places.len());
+                places.push(Place { candidate, copies: Vec::new() });
+            }
+        }
+    }
+    places.sort_by(|one, other| order(&one.candidate).cmp(&order(&other.candidate)));
+    places
+}
+
+/// The offset within the unit in which a journal or mirror copies: file-system blocks on ext, anything on
+/// NTFS, whose log keeps parts of records.
+fn phase(candidate: &Candidate, ground: &Ground) -> u64 {
+    let Some(land) = ground.lands.get(candidate.land) else { return 0 };
+    let Some(facts) = land.filesystem.as_ref().map(|filesystem| filesystem.facts()) else { return 0 };
+    if facts.kind == "ntfs" {
+        return 0;
+    }
+    let volume_offset = candidate.disk_offset.map(|offset| offset.saturating_sub(land.volume.disk_start()));
+    volume_offset.and_then(|offset| offset.checked_rem(facts.block_size)).unwrap_or(0)
+}
+
+/// Keeps the first findings of a rule in a file and counts the rest.
+fn limit(places: Vec<Place>, rules: &[RuleFacts], ground: &Ground, per_file_max: u64) -> Folded {
+    let mut folded = Folded::default();
+    let mut counts: HashMap<(usize, usize, Option<EntryId>, Option<State>), u64> = HashMap::new();
+    for place in places {
+        let candidate = &place.candidate;
+        let key = (candidate.rule, candidate.land, candidate.entry.map(|entry| entry.0), candidate.state);
+        let count = counts.entry(key).or_default();
+        *count = count.saturating_add(1);
+        if candidate.cut {
+            folded.gaps.push(cut_gap(candidate, rules, ground));
+        }
+        if *count <= per_file_max {
+            folded.places.push(place);
+        } else {
+            folded.counted_only = folded.counted_only.saturating_add(1);
+        }
+    }
+    folded
+}
+
+fn cut_gap(candidate: &Candidate, rules: &[RuleFacts], ground: &Ground) -> Gap {
+    let rule = rules.get(candidate.rule).map_or("", |rule| rule.id.as_str());
+    Gap {
+        kind: GapKind::Limited,
+        volume: ground.lands.get(candidate.land).map(|land| land.volume.name.clone()).unwrap_or_default(),
+        disk_offset: candidate.disk_offset,
+        length: None,
+        path: candidate.entry.map(|entry| format!("inode {}", entry.0.0)),
+        reason: format!("a match of {rule} is longer than its window and was cut"),
+    }
+}

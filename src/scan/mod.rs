@@ -1,0 +1,310 @@
+//! One run over one image: wires the layers, from the file on this machine to records in stable order.
+
+mod assemble;
+mod disk;
+mod fold;
+mod options;
+
+pub use disk::{Disk, OpenVolume, open};
+pub use options::{Observer, Options, Silent};
+
+use crate::coverage::{Coverage, Gap, GapKind};
+use crate::detect::Detector;
+use crate::error::{Error, Kind, Result};
+use crate::filesystem::Recognised;
+use crate::finding::Finding;
+use crate::leftover::{Catalogue, CheckOutcome, Source};
+use crate::ownership::{self, OwnerMap, Resident};
+use crate::record::{ExitReason, Record, Summary};
+use crate::rules::Verdict;
+use crate::sweep::prefilter::Prefilter;
+use crate::sweep::{self, Candidate, Encoded, Event, Ground, Job, ResidentSweep};
+use rayon::iter::{IntoParallelIterator as _, ParallelIterator as _};
+use std::path::Path;
+
+/// Rules and checks, loaded and compiled once for any number of images.
+#[derive(Debug)]
+pub struct Engine {
+    /// Secret rules.
+    pub detector: Detector,
+    /// Their literals.
+    pub prefilter: Prefilter,
+    /// Leftover checks.
+    pub catalogue: Catalogue,
+}
+
+impl Engine {
+    /// Loads what comes with the program and what `options` adds.
+    ///
+    /// # Errors
+    /// [`Kind::Usage`] when a rule or check is wrong.
+    pub fn new(options: &Options) -> Result<Self> {
+        let _ = options;
+        let detector = Detector::builtin()?;
+        let prefilter = Prefilter::new(detector.literals())?;
+        Ok(Self { detector, prefilter, catalogue: Catalogue::builtin()? })
+    }
+}
+
+/// Scans the image at `path` and hands on its records: header, findings, gaps, summary. An image that does
+/// not open gives a summary alone, with the error in it.
+///
+/// # Errors
+/// Only what `emit` returns, and a thread pool that cannot be made.
+pub fn run(
+    engine: &Engine,
+    path: &Path,
+    options: &Options,
+    observer: &dyn Observer,
+    emit: &mut dyn FnMut(Record<'_>) -> Result<()>,
+) -> Result<Summary> {
+    let pool = rayon::ThreadPoolBuilder::new()
+        .num_threads(options.threads)
+        .build()
+        .map_err(|source| Error::new(Kind::Io, "cannot start threads").with_source(source))?;
+    let name = assemble::image_name(path);
+    let disk = match open(path, options) {
+        Ok(disk) => disk,
+        Err(error) => {
+            let reason = ExitReason::Unreadable;
+            let error = Some(error.to_string());
+            let summary = Summary { image: name, exit_reason: reason, error, ..Summary::default() };
+            emit(Record::Summary(&summary))?;
+            return Ok(summary);
+        }
+    };
+    emit(Record::Scan(&assemble::header(&name, &disk, engine)))?;
+    let mut outcome = pool.install(|| examine(engine, &disk, options, observer))?;
+    outcome.findings.iter_mut().for_each(|finding| finding.place.image.clone_from(&name));
+    for finding in &outcome.findings {
+        emit(Record::Finding(finding))?;
+    }
+    for gap in &outcome.gaps {
+        emit(Record::Gap(gap))?;
+    }
+    let summary = summarise(name, &outcome, options);
+    emit(Record::Summary(&summary))?;
+    Ok(summary)
+}
+
+/// Everything that a run finds out about a disk.
+#[derive(Debug, Default)]
+struct Outcome {
+    findings: Vec<Finding>,
+    gaps: Vec<Gap>,
+    checks: Vec<CheckOutcome>,
+    coverage: Coverage,
+    possible: u64,
+    counted_only: u64,
+}
+
+/// What the walk over one land's file system gives.
+#[derive(Default)]
+struct Indexed {
+    map: Option<OwnerMap>,
+    candidates: Vec<Candidate>,
+    encoded: Vec<Encoded>,
+    gaps: Vec<Gap>,
+    decoded: u64,
+}
+
+fn examine(engine: &Engine, disk: &Disk, options: &Options, observer: &dyn Observer) -> Result<Outcome> {
+    observer.planned(disk.image.size());
+    let mut ground = Ground::new(disk.lands());
+    let indexed: Vec<Indexed> =
+        (0..ground.lands.len()).into_par_iter().map(|land| index(engine, &ground, land)).collect();
+    let (mut candidates, mut encoded) = (Vec::new(), Vec::new());
+    let mut outcome = Outcome { gaps: disk.opaque_gaps(), ..Outcome::default() };
+    let mut decoded = 0_u64;
+    for (land, part) in ground.lands.iter_mut().zip(indexed) {
+        land.map = part.map;
+        candidates.extend(part.candidates);
+        encoded.extend(part.encoded);
+        outcome.gaps.extend(part.gaps);
+        decoded = decoded.saturating_add(part.decoded);
+    }
+    let bytes: std::sync::Arc<dyn crate::io::ReadAt> = disk.image.clone();
+    let tools = (&engine.prefilter, &engine.detector);
+    let coverage = sweep::sweep(
+        &Job { disk: &bytes, ground: &ground, encoded: &encoded, unit: options.unit },
+        tools,
+        &mut |event| {
+            match event {
+                Event::Candidates(more) => {
+                    observer.found(u64::try_from(more.len()).unwrap_or(0));
+                    candidates.extend(more);
+                }
+                Event::Gap(gap) => outcome.gaps.push(gap),
+                Event::Progress(bytes) => observer.swept(bytes),
+            }
+            Ok(())
+        },
+    )?;
+    outcome.coverage = Coverage { decoded: coverage.decoded.saturating_add(decoded), ..coverage };
+    outcome.coverage.opaque = disk.opaque_bytes();
+    conclude(engine, disk, &ground, options, candidates, &mut outcome);
+    Ok(outcome)
+}
+
+fn index(engine: &Engine, ground: &Ground, index: usize) -> Indexed {
+    let mut out = Indexed::default();
+    let Some(land) = ground.lands.get(index) else { return out };
+    let Some(filesystem) = land.filesystem.as_deref() else { return out };
+    let mut residents = ResidentSweep::new(ground, index, &engine.prefilter, &engine.detector);
+    let (encoded, gaps) = (&mut out.encoded, &mut out.gaps);
+    let damaged = |entry: Option<crate::filesystem::EntryId>, error: &Error| Gap {
+        kind: GapKind::Damaged,
+        volume: land.volume.name.clone(),
+        disk_offset: error.offset().and_then(|offset| land.volume.to_disk(offset)),
+        length: None,
+        path: entry.map(|entry| format!("inode {}", entry.0)),
+        reason: error.to_string(),
+    };
+    let map = ownership::index(filesystem, land.volume.size(), &mut |other| match other {
+        Resident::Bytes { entry, stream, state } => residents.add(entry, stream, state),
+        Resident::Encoded { entry, stream, state } => {
+            encoded.push(Encoded { land: index, entry: entry.id, stream, state });
+        }
+        Resident::Problem { entry, error } => gaps.push(damaged(entry, &error)),
+    });
+    match map {
+        Ok(map) => out.map = Some(map),
+        Err(error) => out.gaps.push(damaged(None, &error)),
+    }
+    (out.candidates, out.decoded) = residents.finish();
+    out
+}
+
+/// Turns candidates into findings, evaluates the leftover checks, and puts everything in order.
+fn conclude(
+    engine: &Engine,
+    disk: &Disk,
+    ground: &Ground,
+    options: &Options,
+    candidates: Vec<Candidate>,
+    outcome: &mut Outcome,
+) {
+    let wanted = |rule: &str, category: crate::rules::Category| options.wants(rule, &category.to_string());
+    let rules = engine.detector.rules();
+    let candidates: Vec<Candidate> = candidates
+        .into_iter()
+        .filter(|candidate| rules.get(candidate.rule).is_some_and(|rule| wanted(&rule.id, rule.category)))
+        .collect();
+    let folded = fold::fold(candidates, rules, ground, options.per_file_max);
+    outcome.counted_only = folded.counted_only;
+    outcome.gaps.extend(folded.gaps);
+    let possible = |verdict| verdict == Verdict::Possible && !options.all_verdicts;
+    let mut assembler = assemble::Assembler::new(disk, ground, engine, options);
+    let mut findings = Vec::with_capacity(folded.places.len());
+    for place in &folded.places {
+        if possible(place.candidate.verdict) {
+            outcome.possible = outcome.possible.saturating_add(1);
+        } else {
+            findings.push(assembler.secret(place));
+        }
+    }
+    assemble::join_pairs(&mut findings, rules);
+    let sources: Vec<Source> = ground
+        .lands
+        .iter()
+        .filter_map(|land| {
+            let filesystem = land.filesystem.clone()?;
+            Some(Source { volume: land.volume.name.clone(), filesystem })
+        })
+        .collect();
+    outcome.checks = engine.catalogue.evaluate(&sources, &mut |leftover| {
+        if wanted(&leftover.check, crate::rules::Category::Leftover) {
+            findings.extend(assembler.leftover(&sources, &leftover));
+        }
+    });
+    assemble::sort(&mut findings, ground);
+    outcome.findings = findings;
+    outcome.gaps.sort();
+    outcome.gaps.dedup();
+}
+
+fn summarise(image: String, outcome: &Outcome, options: &Options) -> Summary {
+    let mut summary = Summary {
+        image,
+        possible: outcome.possible,
+        counted_only: outcome.counted_only,
+        coverage: outcome.coverage,
+        checks: outcome.checks.clone(),
+        ..Summary::default()
+    };
+    let mut failing = false;
+    for finding in &outcome.findings {
+        let count = |counts: &mut std::collections::BTreeMap<String, u64>, name: String| {
+            let entry = counts.entry(name).or_default();
+            *entry = entry.saturating_add(1);
+        };
+        count(&mut summary.by_severity, finding.severity.to_string());
+        count(&mut summary.by_category, finding.category.to_string());
+        if finding.known_good.is_some() {
+            summary.known_good = summary.known_good.saturating_add(1);
+        } else {
+            failing |= finding.severity >= options.fail_on;
+        }
+    }
+    for gap in &outcome.gaps {
+        let entry = summary.gaps.entry(gap.kind.to_string()).or_default();
+        *entry = entry.saturating_add(1);
+    }
+    let read = outcome.coverage.scanned.saturating_add(outcome.coverage.blank);
+    let incomplete = outcome.gaps.iter().any(|gap| match gap.kind {
+        GapKind::Unread | GapKind::Opaque | GapKind::Damaged => !options.accept_gaps,
+        GapKind::Limited => options.strict,
+    });
+    summary.exit_reason = if read == 0 {
+        ExitReason::Unreadable
+    } else if incomplete || !outcome.coverage.is_whole() {
+        ExitReason::Incomplete
+    } else if failing {
+        ExitReason::Findings
+    } else {
+        ExitReason::Clean
+    };
+    summary
+}
+
+impl Disk {
+    /// Gaps for volumes whose content is not understood.
+    fn opaque_gaps(&self) -> Vec<Gap> {
+        let opaque = self.volumes.iter().filter_map(|volume| {
+            let reason = volume.opaque()?;
+            Some(Gap {
+                kind: GapKind::Opaque,
+                volume: volume.volume.name.clone(),
+                disk_offset: Some(volume.volume.disk_start()),
+                length: Some(volume.volume.size()),
+                path: None,
+                reason,
+            })
+        });
+        let notes = self.volumes.iter().filter_map(|volume| match &volume.content {
+            Recognised::Opened(filesystem) => Some((volume, filesystem)),
+            _ => None,
+        });
+        // A file system that claims more than its volume holds is cut off: the rest cannot be there.
+        let cut = notes.filter(|(volume, filesystem)| filesystem.facts().size > volume.volume.size()).map(
+            |(volume, filesystem)| Gap {
+                kind: GapKind::Unread,
+                volume: volume.volume.name.clone(),
+                disk_offset: None,
+                length: Some(filesystem.facts().size.saturating_sub(volume.volume.size())),
+                path: None,
+                reason: format!(
+                    "truncated: the file system claims {} bytes, the volume ends at byte {}",
+                    filesystem.facts().size,
+                    volume.volume.size()
+                ),
+            },
+        );
+        opaque.chain(cut).collect()
+    }
+
+    fn opaque_bytes(&self) -> u64 {
+        let opaque = self.volumes.iter().filter(|volume| volume.opaque().is_some());
+        opaque.map(|volume| volume.volume.size()).fold(0, u64::saturating_add)
+    }
+}

@@ -1,0 +1,402 @@
+//! From a literal hit to candidates: the owner's window around the hit, and the rules on it.
+
+use super::candidate::Candidate;
+use super::ground::{Ground, Land, Stretch};
+use super::prefilter::{Hit, Prefilter};
+use crate::detect::{Detector, Match, Scratch, Window};
+use crate::filesystem::EntryId;
+use crate::finding::Secret;
+use crate::location::State;
+use crate::ownership::{Form, Hold, Seam, View, Zone};
+use crate::rules::Encoding;
+use std::cell::OnceCell;
+use std::ops::Range;
+
+/// What is fixed for a whole sweep.
+#[derive(Debug)]
+pub(super) struct Tools<'a> {
+    pub(super) ground: &'a Ground,
+    pub(super) prefilter: &'a Prefilter,
+    pub(super) detector: &'a Detector,
+}
+
+/// Working memory of one thread.
+#[derive(Debug, Default)]
+pub(super) struct Bench {
+    pub(super) hits: Vec<Hit>,
+    pub(super) buffer: Vec<u8>,
+    pub(super) out: Vec<Candidate>,
+    scratch: Scratch,
+    narrow: Vec<u8>,
+    stretch: Stretch,
+    hold: Option<(usize, Hold)>,
+    view: Option<(ViewKey, View)>,
+}
+
+/// What a cached view was made for.
+#[derive(Debug, PartialEq, Eq)]
+struct ViewKey {
+    land: usize,
+    owner: Option<(EntryId, u16)>,
+    zone: Zone,
+    /// Views without an owner belong to one span.
+    start: u64,
+}
+
+/// A piece of content that is looked at: bytes, and where they come from.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Content<'a> {
+    pub(super) land: usize,
+    pub(super) entry: Option<(EntryId, u16)>,
+    pub(super) state: Option<State>,
+    pub(super) bytes: &'a [u8],
+    /// Offset in the stream of the first byte.
+    pub(super) logical: u64,
+    /// Whether logical offsets are offsets in a stream, fit for a report.
+    pub(super) is_stream: bool,
+    pub(super) at_start: bool,
+    pub(super) at_end: bool,
+    pub(super) member: Option<&'a str>,
+    pub(super) decoded: bool,
+    /// Where an offset in the stream lies on the disk.
+    pub(super) to_disk: &'a dyn ToDisk,
+}
+
+/// Translates a logical offset to a disk offset.
+pub(super) trait ToDisk: std::fmt::Debug {
+    /// The disk offset of one byte, where it has one.
+    fn to_disk(&self, logical: u64) -> Option<u64>;
+}
+
+/// Content that is nowhere on the disk as it is.
+#[derive(Debug)]
+pub(super) struct Nowhere;
+
+impl ToDisk for Nowhere {
+    fn to_disk(&self, _logical: u64) -> Option<u64> {
+        None
+    }
+}
+
+/// Content in one piece of the disk.
+#[derive(Debug)]
+pub(super) struct Straight {
+    pub(super) logical: u64,
+    pub(super) disk: u64,
+}
+
+impl ToDisk for Straight {
+    fn to_disk(&self, logical: u64) -> Option<u64> {
+        Some(self.disk.saturating_add(logical.checked_sub(self.logical)?))
+    }
+}
+
+/// Content in a view.
+#[derive(Debug)]
+struct Stitched<'a> {
+    view: &'a View,
+    land: &'a Land,
+}
+
+impl ToDisk for Stitched<'_> {
+    fn to_disk(&self, logical: u64) -> Option<u64> {
+        self.land.volume.to_disk(self.view.to_volume(logical)?)
+    }
+}
+
+impl Bench {
+    /// Handles the hits of one slice of the disk, whose first byte lies at `disk`. `wanted` selects hits by
+    /// their first byte's offset and the offset past their last byte.
+    pub(super) fn physical(
+        &mut self,
+        tools: &Tools<'_>,
+        disk: u64,
+        bytes: &[u8],
+        wanted: &dyn Fn(Range<usize>) -> bool,
+    ) {
+        let mut hits = std::mem::take(&mut self.hits);
+        hits.sort_unstable();
+        for hit in &hits {
+            let length = self.hit_length(tools, hit);
+            if wanted(hit.offset..hit.offset.saturating_add(length)) {
+                self.at_disk(tools, disk, bytes, hit, length);
+            }
+        }
+        hits.clear();
+        self.hits = hits;
+    }
+
+    /// Handles the hits of the bytes around a seam: those that cross it.
+    pub(super) fn over_seam(&mut self, tools: &Tools<'_>, land_index: usize, seam: Seam) {
+        let mut hits = std::mem::take(&mut self.hits);
+        hits.sort_unstable();
+        let Some(land) = tools.ground.lands.get(land_index) else { return };
+        let border = to_usize(to_u64(tools.prefilter.reach()).min(seam.tail));
+        let hold = land.hold(seam.head);
+        for hit in &hits {
+            let length = self.hit_length(tools, hit);
+            let end = hit.offset.saturating_add(length);
+            if hit.offset < border && end > border && hold.span.start == seam.head {
+                let before = to_u64(border.saturating_sub(hit.offset));
+                if let Some(at) = hold.logical.checked_sub(before) {
+                    self.through_view(tools, land_index, &hold, hit, at);
+                }
+            }
+        }
+        hits.clear();
+        self.hits = hits;
+    }
+
+    fn hit_length(&self, tools: &Tools<'_>, hit: &Hit) -> usize {
+        let literal = tools.prefilter.literals().get(hit.literal);
+        literal.map_or(0, |literal| literal.bytes.len().saturating_mul(hit.encoding.width()))
+    }
+
+    fn at_disk(&mut self, tools: &Tools<'_>, disk: u64, bytes: &[u8], hit: &Hit, length: usize) {
+        let place = disk.saturating_add(to_u64(hit.offset));
+        if !self.stretch.contains(place) {
+            let Some(stretch) = tools.ground.at(place) else { return };
+            self.stretch = stretch;
+        }
+        let (stretch, land_index) = (self.stretch, self.stretch.land);
+        let Some(land) = tools.ground.lands.get(land_index) else { return };
+        let offset = stretch.to_volume(place);
+        let hold = match self.hold.take() {
+            Some((index, hold)) if index == land_index && hold.span.contains(&offset) => hold,
+            _ => land.hold(offset),
+        };
+        if !(hold.zone == Zone::Content && hold.owner.is_some_and(|owner| owner.form == Form::Encoded)) {
+            self.in_hold(tools, land_index, &hold, &Slice { bytes, hit, length, stretch, offset });
+        }
+        self.hold = Some((land_index, hold));
+    }
+
+    /// Cuts the window: straight out of the slice where the owner's content lies in one piece around the hit,
+    /// else read through the owner's view.
+    fn in_hold(&mut self, tools: &Tools<'_>, land_index: usize, hold: &Hold, slice: &Slice<'_>) {
+        let Some(land) = tools.ground.lands.get(land_index) else { return };
+        let width = slice.hit.encoding.width();
+        let reach = tools.detector.reach(slice.hit.literal);
+        let before = to_u64(reach.before.saturating_mul(width));
+        let after = to_u64(reach.after.saturating_mul(width).max(slice.length));
+        let whole = is_whole(hold);
+        let (mut from, mut to) = (slice.offset.saturating_sub(before), slice.offset.saturating_add(after));
+        if whole {
+            from = from.max(hold.span.start);
+            to = to.min(hold.span.end);
+        }
+        let end_of_hit = slice.offset.saturating_add(to_u64(slice.length));
+        if whole && end_of_hit > hold.span.end {
+            // The literal runs over the end of its owner: two things that only happen to be neighbours.
+            return;
+        }
+        let entry = hold.owner.map(|owner| (owner.entry(), owner.stream));
+        let is_stream = hold.owner.is_some();
+        let state = land.state(hold);
+        let straight = from >= hold.span.start && to <= hold.span.end;
+        if let Some(bytes) = slice.cut(from..to).filter(|_| straight) {
+            let logical = hold.logical_at(from);
+            let disk = slice.stretch.disk.saturating_add(from.saturating_sub(slice.stretch.volume_offset));
+            let to_disk = Straight { logical, disk };
+            let content = Content {
+                land: land_index,
+                entry,
+                state,
+                bytes,
+                logical,
+                is_stream,
+                at_start: whole && from == hold.span.start,
+                at_end: whole && to == hold.span.end,
+                member: None,
+                decoded: false,
+                to_disk: &to_disk,
+            };
+            self.rules(tools, &content, slice.hit, to_usize(slice.offset.saturating_sub(from)));
+            return;
+        }
+        self.through_view(tools, land_index, hold, slice.hit, hold.logical_at(slice.offset));
+    }
+
+    /// Cuts the window of a hit at logical offset `at` out of the owner's view.
+    fn through_view(&mut self, tools: &Tools<'_>, land_index: usize, hold: &Hold, hit: &Hit, at: u64) {
+        let Some(land) = tools.ground.lands.get(land_index) else { return };
+        let Some(view) = self.take_view(land_index, land, hold) else { return };
+        let width = hit.encoding.width();
+        let reach = tools.detector.reach(hit.literal);
+        let before = to_u64(reach.before.saturating_mul(width));
+        let after = to_u64(reach.after.saturating_mul(width).max(self.hit_length(tools, hit)));
+        let (start, bytes) =
+            view.1.read(land.reader.as_ref(), at.saturating_sub(before)..at.saturating_add(after));
+        let position = to_usize(at.saturating_sub(start));
+        if tools.stands(&bytes, hit, position) {
+            let bounds = view.1.bounds();
+            let to_disk = Stitched { view: &view.1, land };
+            let content = Content {
+                land: land_index,
+                entry: hold.owner.map(|owner| (owner.entry(), owner.stream)),
+                state: land.state(hold),
+                bytes: &bytes,
+                logical: start,
+                is_stream: hold.owner.is_some(),
+                at_start: start == bounds.start,
+                at_end: start.saturating_add(to_u64(bytes.len())) >= bounds.end,
+                member: None,
+                decoded: false,
+                to_disk: &to_disk,
+            };
+            self.rules(tools, &content, hit, position);
+        }
+        self.view = Some(view);
+    }
+
+    /// The view of a hold, from the cache where the last one fits.
+    fn take_view(&mut self, land_index: usize, land: &Land, hold: &Hold) -> Option<(ViewKey, View)> {
+        let owner = hold.owner.map(|owner| (owner.entry(), owner.stream));
+        let by_span = owner.is_none() || hold.zone == Zone::Run;
+        let start = if by_span { hold.span.start } else { 0 };
+        let key = ViewKey { land: land_index, owner, zone: hold.zone, start };
+        if let Some(cached) = self.view.take().filter(|cached| cached.0 == key) {
+            return Some(cached);
+        }
+        let view = match &land.map {
+            // An entry that cannot be read again has been reported by the walk; its span is what remains.
+            Some(map) => {
+                View::new(map, land.filesystem.as_deref(), hold).unwrap_or_else(|_| View::of_span(hold))
+            }
+            None => View::of_span(hold),
+        };
+        Some((key, view))
+    }
+
+    /// Runs the rules of a hit on a window of content; `position` is the hit's first byte in it.
+    pub(super) fn rules(&mut self, tools: &Tools<'_>, content: &Content<'_>, hit: &Hit, position: usize) {
+        let mut narrow = std::mem::take(&mut self.narrow);
+        let width = hit.encoding.width();
+        let first = if width == 1 { 0 } else { position % 2 };
+        let bytes = match hit.encoding {
+            Encoding::Narrow => content.bytes,
+            Encoding::Utf16Le | Encoding::Utf16Be => {
+                narrow_into(&mut narrow, content.bytes.get(first..).unwrap_or_default(), hit.encoding);
+                &narrow
+            }
+        };
+        let path = OnceCell::new();
+        let resolve = || path.get_or_init(|| tools.path(content)).clone();
+        let window = Window {
+            bytes,
+            hit: position.saturating_sub(first) / width,
+            at_start: content.at_start && first == 0,
+            at_end: content.at_end,
+            path: &resolve,
+        };
+        let out = &mut self.out;
+        tools.detector.confirm(&mut self.scratch, hit.literal, &window, &mut |found| {
+            out.extend(candidate(content, bytes, width, first, found));
+        });
+        self.narrow = narrow;
+    }
+}
+
+/// A match of the window as a candidate.
+fn candidate(
+    content: &Content<'_>,
+    bytes: &[u8],
+    width: usize,
+    first: usize,
+    found: Match,
+) -> Option<Candidate> {
+    let secret = Secret::new(bytes.get(found.secret.clone())?);
+    let start = first.saturating_add(found.secret.start.saturating_mul(width));
+    let logical = content.logical.saturating_add(to_u64(start));
+    Some(Candidate {
+        land: content.land,
+        entry: content.entry,
+        state: content.state,
+        file_offset: content.is_stream.then_some(logical),
+        disk_offset: content.to_disk.to_disk(logical),
+        length: to_u64(found.secret.len().saturating_mul(width)),
+        member: content.member.map(str::to_owned),
+        decoded: content.decoded,
+        rule: found.rule,
+        severity: found.severity,
+        verdict: found.verdict,
+        evidence: found.evidence,
+        known_good: found.known_good,
+        cut: found.cut,
+        secret,
+    })
+}
+
+impl Tools<'_> {
+    /// Whether the hit's literal stands at `position` of `bytes`.
+    fn stands(&self, bytes: &[u8], hit: &Hit, position: usize) -> bool {
+        let Some(literal) = self.prefilter.literals().get(hit.literal) else { return false };
+        let width = hit.encoding.width();
+        let skip = usize::from(hit.encoding == Encoding::Utf16Be);
+        let length = literal.bytes.len().saturating_mul(width);
+        let Some(here) = bytes.get(position..position.saturating_add(length)) else { return false };
+        here.iter().skip(skip).step_by(width).zip(&literal.bytes).all(|(one, other)| {
+            if literal.ignore_case { one.to_ascii_lowercase() == *other } else { one == other }
+        })
+    }
+
+    fn path(&self, content: &Content<'_>) -> Option<Vec<u8>> {
+        let filesystem = self.ground.lands.get(content.land)?.filesystem.as_ref()?;
+        // A path that cannot be built is reported with the finding; a rule that asks for one does not match.
+        let paths = filesystem.paths(content.entry?.0).unwrap_or_default();
+        paths.all.into_iter().next()
+    }
+}
+
+/// A hit in a slice of the disk.
+struct Slice<'a> {
+    bytes: &'a [u8],
+    hit: &'a Hit,
+    length: usize,
+    stretch: Stretch,
+    /// Volume offset of the hit.
+    offset: u64,
+}
+
+impl<'a> Slice<'a> {
+    /// The bytes of a volume range around the hit, where the slice and the stretch hold all of it.
+    fn cut(&self, range: Range<u64>) -> Option<&'a [u8]> {
+        let stretch_end = self.stretch.volume_offset.saturating_add(self.stretch.length);
+        if range.start < self.stretch.volume_offset || range.end > stretch_end {
+            return None;
+        }
+        let before = to_usize(self.offset.checked_sub(range.start)?);
+        let start = self.hit.offset.checked_sub(before)?;
+        self.bytes.get(start..start.checked_add(to_usize(range.end.checked_sub(range.start)?))?)
+    }
+}
+
+/// Whether the span of a hold is all of the view that it belongs to.
+fn is_whole(hold: &Hold) -> bool {
+    match (hold.zone, hold.owner) {
+        (Zone::Content, Some(owner)) => {
+            hold.logical == 0 && hold.span.end.saturating_sub(hold.span.start) == owner.end
+        }
+        (Zone::Slack | Zone::Run | Zone::Bare, _) => true,
+        _ => false,
+    }
+}
+
+/// One byte for each UTF-16 code unit: its value below 256 (and no NUL), else 0xFF, which no rule's text holds.
+fn narrow_into(out: &mut Vec<u8>, bytes: &[u8], encoding: Encoding) {
+    out.clear();
+    let (units, _) = bytes.as_chunks::<2>();
+    out.extend(units.iter().map(|&unit| {
+        let code =
+            if encoding == Encoding::Utf16Be { u16::from_be_bytes(unit) } else { u16::from_le_bytes(unit) };
+        u8::try_from(code).unwrap_or(0xff)
+    }));
+}
+
+pub(super) fn to_u64(value: usize) -> u64 {
+    u64::try_from(value).unwrap_or(u64::MAX)
+}
+
+pub(super) fn to_usize(value: u64) -> usize {
+    usize::try_from(value).unwrap_or(usize::MAX)
+}

@@ -1,0 +1,189 @@
+//! Content that is matched apart from the disk's bytes: resident streams, and streams that are decoded.
+
+use super::blank;
+use super::confirm::{Bench, Content, Nowhere, ToDisk, Tools, to_u64, to_usize};
+use super::ground::Land;
+use crate::error::Result;
+use crate::filesystem::{Entry, EntryId, Layout};
+use crate::io::{Backing, ReadAt};
+use crate::location::State;
+
+/// Bytes of content matched at a time.
+const CHUNK: usize = 1 << 20;
+/// Content kept on both sides of a chunk for windows: more than any rule's reach in UTF-16.
+const MARGIN: usize = 160 << 10;
+/// Zero bytes between two resident streams, which no literal crosses in any encoding.
+const SEPARATOR: usize = 4;
+
+/// Whose content it is.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Whose {
+    pub(super) land: usize,
+    pub(super) entry: EntryId,
+    pub(super) stream: u16,
+    pub(super) state: State,
+}
+
+/// Resident streams, collected until there are enough of them to be worth a search.
+#[derive(Debug, Default)]
+pub(super) struct Residents {
+    bytes: Vec<u8>,
+    items: Vec<Item>,
+}
+
+/// One resident stream in the collected bytes.
+#[derive(Clone, Copy, Debug)]
+struct Item {
+    start: usize,
+    end: usize,
+    whose: Whose,
+    place: Option<u64>,
+}
+
+impl Residents {
+    /// Adds a stream; says whether it is time to [`flush`](Self::flush).
+    pub(super) fn add(&mut self, entry: &Entry, whose: Whose) -> bool {
+        let stream = entry.streams.get(usize::from(whose.stream));
+        let Some(Layout::Resident { bytes, place }) = stream.map(|stream| &stream.layout) else {
+            return false;
+        };
+        let start = self.bytes.len();
+        self.bytes.extend_from_slice(bytes);
+        self.items.push(Item { start, end: self.bytes.len(), whose, place: *place });
+        self.bytes.extend_from_slice(&[0; SEPARATOR]);
+        self.bytes.len() >= CHUNK
+    }
+
+    /// Matches what has been collected; returns the number of bytes.
+    pub(super) fn flush(&mut self, tools: &Tools<'_>, land: &Land, bench: &mut Bench) -> u64 {
+        let mut hits = std::mem::take(&mut bench.hits);
+        tools.prefilter.scan(&self.bytes, &mut hits);
+        hits.sort_unstable();
+        for hit in &hits {
+            let next = self.items.partition_point(|item| item.start <= hit.offset);
+            let Some(item) = next.checked_sub(1).and_then(|index| self.items.get(index)) else { continue };
+            let Some(bytes) = self.bytes.get(item.start..item.end) else { continue };
+            let to_disk = RecordPlace { place: item.place, land };
+            let content = Content {
+                land: item.whose.land,
+                entry: Some((item.whose.entry, item.whose.stream)),
+                state: Some(item.whose.state),
+                bytes,
+                logical: 0,
+                is_stream: true,
+                at_start: true,
+                at_end: true,
+                member: None,
+                decoded: true,
+                to_disk: &to_disk,
+            };
+            bench.rules(tools, &content, hit, hit.offset.saturating_sub(item.start));
+        }
+        hits.clear();
+        bench.hits = hits;
+        let length = self.items.iter().map(|item| to_u64(item.end.saturating_sub(item.start))).sum();
+        self.bytes.clear();
+        self.items.clear();
+        length
+    }
+}
+
+/// A resident stream's place in its record.
+#[derive(Debug)]
+struct RecordPlace<'a> {
+    place: Option<u64>,
+    land: &'a Land,
+}
+
+impl ToDisk for RecordPlace<'_> {
+    fn to_disk(&self, logical: u64) -> Option<u64> {
+        self.land.volume.to_disk(self.place?.saturating_add(logical))
+    }
+}
+
+/// Matches a decoded stream from its first to its last byte; returns the bytes that went through.
+///
+/// # Errors
+/// Where the stream cannot be read on; what came before has been matched.
+pub(super) fn sweep(
+    tools: &Tools<'_>,
+    stream: &dyn ReadAt,
+    whose: Whose,
+    member: Option<&str>,
+    bench: &mut Bench,
+) -> Result<u64> {
+    let (mut at, mut matched) = (0_u64, 0_u64);
+    let reach = to_u64(tools.prefilter.reach());
+    while at < stream.size() {
+        let extent = stream.map(at, stream.size().saturating_sub(at))?;
+        if matches!(extent.backing, Backing::Hole) {
+            at = at.saturating_add(extent.length.max(1));
+            continue;
+        }
+        let end = at.saturating_add(extent.length.clamp(1, to_u64(CHUNK))).min(stream.size());
+        // The chunk, what literals across its start need, and what windows around its hits need.
+        let from = at.saturating_sub(to_u64(MARGIN));
+        let to = end.saturating_add(to_u64(MARGIN)).min(stream.size());
+        let mut bytes = vec![0; to_usize(to.saturating_sub(from))];
+        stream.read_at(from, &mut bytes)?;
+        let chunk_start = to_usize(at.saturating_sub(from));
+        let search_start = to_usize(at.saturating_sub(reach).max(from).saturating_sub(from));
+        let chunk_end = to_usize(end.saturating_sub(from));
+        let part = bytes.get(search_start..chunk_end).unwrap_or_default();
+        if !blank::is_zero(part) {
+            let content = Content {
+                land: whose.land,
+                entry: Some((whose.entry, whose.stream)),
+                state: Some(whose.state),
+                bytes: &bytes,
+                logical: from,
+                is_stream: true,
+                at_start: from == 0,
+                at_end: to == stream.size(),
+                member,
+                decoded: true,
+                to_disk: &Nowhere,
+            };
+            chunk(tools, bench, &content, search_start..chunk_end, chunk_start);
+        }
+        matched = matched.saturating_add(end.saturating_sub(at));
+        at = end;
+    }
+    Ok(matched)
+}
+
+/// Matches `search` of the content; hits that end before `fresh` belong to the chunk before.
+fn chunk(
+    tools: &Tools<'_>,
+    bench: &mut Bench,
+    content: &Content<'_>,
+    search: std::ops::Range<usize>,
+    fresh: usize,
+) {
+    let base = search.start;
+    let mut hits = std::mem::take(&mut bench.hits);
+    tools.prefilter.scan(content.bytes.get(search).unwrap_or_default(), &mut hits);
+    hits.sort_unstable();
+    for hit in &hits {
+        let literal = tools.prefilter.literals().get(hit.literal);
+        let length = literal.map_or(0, |literal| literal.bytes.len().saturating_mul(hit.encoding.width()));
+        let start = base.saturating_add(hit.offset);
+        if start.saturating_add(length) <= fresh {
+            continue;
+        }
+        let reach = tools.detector.reach(hit.literal);
+        let width = hit.encoding.width();
+        let from = start.saturating_sub(reach.before.saturating_mul(width));
+        let to = start.saturating_add(reach.after.saturating_mul(width).max(length)).min(content.bytes.len());
+        let window = Content {
+            bytes: content.bytes.get(from..to).unwrap_or_default(),
+            logical: content.logical.saturating_add(to_u64(from)),
+            at_start: content.at_start && from == 0,
+            at_end: content.at_end && to == content.bytes.len(),
+            ..*content
+        };
+        bench.rules(tools, &window, hit, start.saturating_sub(from));
+    }
+    hits.clear();
+    bench.hits = hits;
+}

@@ -1,0 +1,222 @@
+//! One unit of the sweep: a range of the disk, read piece by piece, with the seams that fall into it.
+
+use super::blank;
+use super::confirm::{Bench, Tools, to_u64, to_usize};
+use crate::coverage::Coverage;
+use crate::io::{Backing, ReadAt};
+use std::ops::Range;
+
+/// Bytes read at a time where the disk is not memory-mapped.
+const READ: u64 = 1 << 20;
+/// Granularity in which an unreadable range is narrowed down.
+const SECTOR: u64 = 4096;
+/// How far to skip where the container cannot say what lies there.
+const UNMAPPED_STEP: u64 = 64 << 10;
+
+/// A range that could not be read, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Unread {
+    pub(super) disk: Range<u64>,
+    pub(super) reason: String,
+}
+
+/// What a unit came to, apart from candidates.
+#[derive(Debug, Default)]
+pub(super) struct Swept {
+    pub(super) coverage: Coverage,
+    pub(super) unread: Vec<Unread>,
+}
+
+/// A unit being swept.
+struct Sweep<'a, 'b> {
+    tools: &'a Tools<'a>,
+    disk: &'a dyn ReadAt,
+    bench: &'b mut Bench,
+    swept: Swept,
+    /// The last bytes of the piece before, and where they end.
+    tail: Vec<u8>,
+    tail_end: u64,
+}
+
+/// Sweeps `range` of the disk; candidates go to the bench.
+pub(super) fn sweep(tools: &Tools<'_>, disk: &dyn ReadAt, range: &Range<u64>, bench: &mut Bench) -> Swept {
+    let mut sweep = Sweep { tools, disk, bench, swept: Swept::default(), tail: Vec::new(), tail_end: 0 };
+    sweep.load_tail(range.start);
+    let mut at = range.start;
+    while at < range.end {
+        at = sweep.extent(at, range.end).max(at.saturating_add(1));
+    }
+    sweep.owner_seams(range);
+    disk.release(range.start, range.end.saturating_sub(range.start));
+    sweep.swept.coverage.size = range.end.saturating_sub(range.start);
+    sweep.swept
+}
+
+impl Sweep<'_, '_> {
+    /// Bytes that two neighbouring pieces share so that no literal is lost between them.
+    fn reach(&self) -> usize {
+        self.tools.prefilter.reach()
+    }
+
+    /// Fetches the bytes before the unit. Where they cannot be read, no literal crosses the border.
+    fn load_tail(&mut self, start: u64) {
+        let length = to_u64(self.reach()).min(start);
+        self.tail.resize(to_usize(length), 0);
+        self.tail_end = start;
+        if self.disk.read_at(start.saturating_sub(length), &mut self.tail).is_err() {
+            self.tail.clear();
+        }
+    }
+
+    /// Handles the extent at `at`; returns where the next one starts.
+    fn extent(&mut self, at: u64, end: u64) -> u64 {
+        let rest = end.saturating_sub(at);
+        let extent = match self.disk.map(at, rest) {
+            Ok(extent) => extent,
+            Err(error) => {
+                let step = UNMAPPED_STEP.saturating_sub(at % UNMAPPED_STEP).min(rest);
+                self.unread(at..at.saturating_add(step), &error.to_string());
+                return at.saturating_add(step);
+            }
+        };
+        let next = at.saturating_add(extent.length.min(rest));
+        match extent.backing {
+            Backing::Hole => {
+                self.swept.coverage.blank = self.swept.coverage.blank.saturating_add(next.saturating_sub(at));
+            }
+            Backing::Missing { reason } => self.unread(at..next, &reason),
+            Backing::Stored { .. } | Backing::Encoded { .. } => self.stored(at..next),
+        }
+        next
+    }
+
+    /// Sweeps bytes that are there, borrowed where they are mapped and copied otherwise.
+    fn stored(&mut self, range: Range<u64>) {
+        let mut at = range.start;
+        while at < range.end {
+            let rest = range.end.saturating_sub(at);
+            let disk = self.disk;
+            match disk.slice(at, rest) {
+                Some(bytes) => {
+                    let before = self.bench.out.len();
+                    let counted = self.swept.coverage;
+                    self.piece(at, bytes);
+                    let length = to_u64(bytes.len());
+                    if disk.faulted(at, length) {
+                        self.bench.out.truncate(before);
+                        self.swept.coverage = counted;
+                        self.copied(at..at.saturating_add(length));
+                    }
+                    at = at.saturating_add(length.max(1));
+                }
+                None => {
+                    let next = at.saturating_add(rest.min(READ));
+                    self.copied(at..next);
+                    at = next;
+                }
+            }
+        }
+    }
+
+    /// Reads a range into the buffer and sweeps it; on an error the range is halved until what cannot be
+    /// read stands alone.
+    fn copied(&mut self, range: Range<u64>) {
+        let mut work = vec![range];
+        while let Some(range) = work.pop() {
+            let mut buffer = std::mem::take(&mut self.bench.buffer);
+            buffer.resize(to_usize(range.end.saturating_sub(range.start).min(READ)), 0);
+            let length = to_u64(buffer.len());
+            let end = range.start.saturating_add(length);
+            if end < range.end {
+                work.push(end..range.end);
+            }
+            match self.disk.read_at(range.start, &mut buffer) {
+                Ok(()) => self.piece(range.start, &buffer),
+                Err(error) if length <= SECTOR => self.unread(range.start..end, &error.to_string()),
+                Err(_) => {
+                    let half = (length / 2).next_multiple_of(SECTOR).min(length.saturating_sub(1)).max(1);
+                    let middle = range.start.saturating_add(half);
+                    work.push(middle..end);
+                    work.push(range.start..middle);
+                }
+            }
+            self.bench.buffer = buffer;
+        }
+    }
+
+    /// Matches one contiguous piece and the seam before it.
+    fn piece(&mut self, disk: u64, bytes: &[u8]) {
+        self.seam(disk, bytes);
+        let skew = to_usize(disk % to_u64(blank::BLOCK));
+        let mut scanned = 0_u64;
+        for range in blank::written(bytes, skew) {
+            scanned = scanned.saturating_add(to_u64(range.len()));
+            // A literal in UTF-16 may have its first or last zero byte in a blank block.
+            let from = range.start.saturating_sub(1);
+            let to = range.end.saturating_add(1).min(bytes.len());
+            if let Some(part) = bytes.get(from..to) {
+                let first = self.bench.hits.len();
+                self.tools.prefilter.scan(part, &mut self.bench.hits);
+                for hit in self.bench.hits.get_mut(first..).unwrap_or_default() {
+                    hit.offset = hit.offset.saturating_add(from);
+                }
+            }
+        }
+        self.bench.physical(self.tools, disk, bytes, &|_| true);
+        let coverage = &mut self.swept.coverage;
+        coverage.scanned = coverage.scanned.saturating_add(scanned);
+        coverage.blank = coverage.blank.saturating_add(to_u64(bytes.len()).saturating_sub(scanned));
+        let keep = self.reach().min(bytes.len());
+        self.tail.clear();
+        self.tail.extend_from_slice(bytes.get(bytes.len().saturating_sub(keep)..).unwrap_or_default());
+        self.tail_end = disk.saturating_add(to_u64(bytes.len()));
+    }
+
+    /// Looks for literals that cross from the piece before into this one.
+    fn seam(&mut self, disk: u64, bytes: &[u8]) {
+        if self.tail_end != disk || self.tail.is_empty() || blank::is_zero(&self.tail) {
+            return;
+        }
+        let mut joined = std::mem::take(&mut self.tail);
+        let border = joined.len();
+        joined.extend_from_slice(bytes.get(..self.reach().min(bytes.len())).unwrap_or_default());
+        self.tools.prefilter.scan(&joined, &mut self.bench.hits);
+        let start = disk.saturating_sub(to_u64(border));
+        self.bench.physical(self.tools, start, &joined, &|hit| hit.start < border && hit.end > border);
+        self.tail = joined;
+    }
+
+    /// Looks for literals that cross from one data run of a stream into the next, elsewhere on the disk.
+    fn owner_seams(&mut self, range: &Range<u64>) {
+        let ground = self.tools.ground;
+        for stretch in ground.within(range) {
+            let Some(land) = ground.lands.get(stretch.land) else { continue };
+            let Some(map) = &land.map else { continue };
+            let volume = stretch.volume_offset..stretch.volume_offset.saturating_add(stretch.length);
+            for seam in map.seams(&volume).iter().copied().chain(map.free_seams(&volume)) {
+                let reach = to_u64(self.reach());
+                let before = reach.min(seam.tail);
+                let mut joined = vec![0; to_usize(before.saturating_add(reach))];
+                let (tail, head) = joined.split_at_mut(to_usize(before));
+                let head_length = to_usize(reach.min(land.volume.size().saturating_sub(seam.head)));
+                let head = head.get_mut(..head_length).unwrap_or_default();
+                // A side that cannot be read is reported by the sweep of its own place.
+                if land.reader.read_at(seam.tail.saturating_sub(before), tail).is_ok()
+                    && land.reader.read_at(seam.head, head).is_ok()
+                {
+                    self.tools.prefilter.scan(&joined, &mut self.bench.hits);
+                    self.bench.over_seam(self.tools, stretch.land, seam);
+                }
+            }
+        }
+    }
+
+    fn unread(&mut self, disk: Range<u64>, reason: &str) {
+        let length = disk.end.saturating_sub(disk.start);
+        self.swept.coverage.unread = self.swept.coverage.unread.saturating_add(length);
+        match self.swept.unread.last_mut() {
+            Some(last) if last.disk.end == disk.start && last.reason == reason => last.disk.end = disk.end,
+            _ => self.swept.unread.push(Unread { disk, reason: reason.to_owned() }),
+        }
+    }
+}

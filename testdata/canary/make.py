@@ -1,0 +1,157 @@
+#!/usr/bin/env python3
+"""Makes disk.raw.zst and map.tsv: a small disk whose every block's owner was said by other programs.
+
+A test writes a token of its own into each block that map.tsv lists and expects each of them back, once, with the
+right state and owner. Needs root, e2fsprogs, gdisk, ntfs-3g, sleuthkit and zstd.
+
+map.tsv: state, volume, path (or -), offset in the stream (or -), offset on the disk, length; one line a contiguous run.
+Owners of ext4 blocks come from debugfs and dumpe2fs, those of NTFS clusters from istat and $Bitmap read by icat.
+"""
+import os, re, shutil, subprocess, tempfile
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+BLOCK = 1024
+EXT_START, EXT_SIZE = 1 << 20, 12 << 20
+NTFS_START, NTFS_SIZE = 14 << 20, 8 << 20
+DISK_SIZE = 24 << 20
+
+
+def run(*command, **options):
+    return subprocess.run(command, check=True, capture_output=True, text=options.pop('text', True), **options).stdout
+
+
+def body(size):
+    """Bytes that hold no token and no zero block."""
+    return (b'nothing to see here, move along\n' * (size // 32 + 1))[:size]
+
+
+def files():
+    sizes = [1, 500, 1023, 1024, 1025, 3000, 10_000, 70_000, 300_001]
+    tree = {'dir%d/file%d.txt' % (n % 3, n): body(size) for n, size in enumerate(sizes)}
+    tree['big.bin'] = body(1_000_003)
+    return tree
+
+
+def runs(state, volume, path, base, blocks, size=None):
+    """Joins (logical block, block) pairs to lines; splits off the slack of the last block."""
+    lines = []
+    for logical, block in blocks:
+        offset, disk, length = logical * BLOCK, base + block * BLOCK, BLOCK
+        if size is not None and offset + length > size:
+            slack = offset + length - max(size, offset)
+            length -= slack
+            if slack:
+                lines.append(['slack', volume, path, offset + length, disk + length, slack])
+        if length:
+            last = lines[-1] if lines else None
+            if last and last[0] == state and last[3] + last[5] == offset and last[4] + last[5] == disk:
+                last[5] += length
+            else:
+                lines.append([state, volume, path, offset, disk, length])
+    return lines
+
+
+def ext4(tree, image):
+    root = tempfile.mkdtemp()
+    for path, data in tree.items():
+        os.makedirs(os.path.dirname(os.path.join(root, path)), exist_ok=True)
+        open(os.path.join(root, path), 'wb').write(data)
+    with open(image, 'wb') as f:
+        f.truncate(EXT_SIZE)
+    run('mkfs.ext4', '-q', '-F', '-b', str(BLOCK), '-J', 'size=1', '-E', 'nodiscard', '-d', root, image)
+    shutil.rmtree(root)
+    # A file that lies in many pieces: every second block of the free space is taken first.
+    debugfs = lambda *commands: run('debugfs', '-w', '-f', '-', image, input='\n'.join(commands) + '\n')
+    small = tempfile.NamedTemporaryFile(delete=False)
+    small.write(body(BLOCK)); small.close()
+    debugfs(*['write %s filler%03d' % (small.name, n) for n in range(120)])
+    gone = ['filler%03d' % n for n in range(0, 120, 2)] + ['big.bin']
+    # debugfs leaves the extents of what it deletes in the inode, and the name in the directory's slack.
+    deleted = {name: extents(image, '/' + name) for name in gone}
+    debugfs(*['rm ' + name for name in gone[:-1]])
+    long = tempfile.NamedTemporaryFile(delete=False)
+    long.write(body(50 * BLOCK + 77)); long.close()
+    debugfs('write %s pieces.bin' % long.name, 'rm big.bin')
+    lines = []
+    names = sorted(tree.keys() - {'big.bin'}) + ['pieces.bin'] + ['filler%03d' % n for n in range(1, 120, 2)]
+    for name in names:
+        size = int(re.search(r'Size: (\d+)', run('debugfs', '-R', 'stat /' + name, image)).group(1))
+        lines += runs('allocated', 'p1', '/' + name, EXT_START, extents(image, '/' + name), size)
+    # The journal's first block is its superblock; the rest is empty.
+    lines += runs('journal', 'p1', '-', EXT_START, extents(image, '<8>')[1:])
+    free = []
+    for first, last in re.findall(r'(\d+)(?:-(\d+))?', ' '.join(re.findall(r'Free blocks: (.*)', run('dumpe2fs', image)))):
+        free += range(int(first), int(last or first) + 1)
+    for name, blocks in deleted.items():
+        blocks = [(logical, block) for logical, block in blocks if block in set(free)]
+        lines += runs('deleted', 'p1', '/' + name, EXT_START, blocks)
+        free = sorted(set(free) - {block for _, block in blocks})
+    lines += [[*line[:3], '-', *line[4:]] for line in runs('unallocated', 'p1', '-', EXT_START, [(b, b) for b in free])]
+    return lines
+
+
+def extents(image, name):
+    """(logical block, block) of a file's content, from debugfs; unwritten and tree blocks left out."""
+    out = []
+    for line in run('debugfs', '-R', 'dump_extents -l ' + name, image).splitlines():
+        found = re.search(r'(\d+) -\s+(\d+)\s+(\d+) -\s+(\d+)\s+(\d+)\s*(\S*)', line)
+        if found and found.group(6) != 'Uninit':
+            logical, last, block = int(found.group(1)), int(found.group(2)), int(found.group(3))
+            out += [(logical + n, block + n) for n in range(last - logical + 1)]
+    return out
+
+
+def ntfs(tree, image):
+    with open(image, 'wb') as f:
+        f.truncate(NTFS_SIZE)
+    run('mkntfs', '-F', '-q', '-c', str(BLOCK), '-p', str(NTFS_START // 512), '-s', '512', image)
+    mount = tempfile.mkdtemp()
+    run('ntfs-3g', image, mount)
+    for path, data in tree.items():
+        os.makedirs(os.path.dirname(os.path.join(mount, path)), exist_ok=True)
+        open(os.path.join(mount, path), 'wb').write(data)
+    os.setxattr(os.path.join(mount, 'dir0/file0.txt'), 'user.side', body(5000))
+    run('umount', mount)
+    lines = []
+    for line in run('fls', '-r', '-p', image).splitlines():
+        found = re.match(r'r/r (\d+)-128-(\d+):\t(.*)', line)
+        if found and not found.group(3).startswith('$'):
+            lines += ntfs_stream(image, found.group(1), found.group(2), '/' + found.group(3))
+    bitmap = run('icat', image, '6', text=False)
+    free = [c for c in range(NTFS_SIZE // BLOCK - 1) if not bitmap[c // 8] >> (c % 8) & 1]
+    lines += [[*line[:3], '-', *line[4:]] for line in runs('unallocated', 'p2', '-', NTFS_START, [(c, c) for c in free])]
+    return lines
+
+
+def ntfs_stream(image, inode, attribute, path):
+    text = run('istat', image, inode)
+    found = re.search(r'\$DATA \(128-%s\).*Non-Resident.*size: (\d+)  init_size: \d+\n([\d \n]*)' % attribute, text)
+    if not found:
+        return []
+    blocks = list(enumerate(int(c) for c in found.group(2).split()))
+    return runs('allocated', 'p2', path, NTFS_START, blocks, int(found.group(1)))
+
+
+def main():
+    work = tempfile.mkdtemp()
+    disk, ext, nt = (os.path.join(work, name) for name in ('disk.raw', 'ext', 'ntfs'))
+    lines = ext4(files(), ext) + ntfs(files(), nt)
+    with open(disk, 'wb') as f:
+        f.truncate(DISK_SIZE)
+    sector = lambda offset: str(offset // 512)
+    run('sgdisk', '-n', '1:%s:%s' % (sector(EXT_START), sector(EXT_START + EXT_SIZE - 1)), '-t', '1:8300',
+        '-n', '2:%s:%s' % (sector(NTFS_START), sector(NTFS_START + NTFS_SIZE - 1)), '-t', '2:0700', disk)
+    with open(disk, 'r+b') as f:
+        for start, part in ((EXT_START, ext), (NTFS_START, nt)):
+            f.seek(start)
+            f.write(open(part, 'rb').read())
+    # Behind the table, between the partitions, and behind the last one up to the backup table.
+    gaps = [(34 * 512, EXT_START), (EXT_START + EXT_SIZE, NTFS_START), (NTFS_START + NTFS_SIZE, DISK_SIZE - 33 * 512)]
+    lines += [['unpartitioned', 'unpartitioned', '-', '-', start, end - start] for start, end in gaps]
+    with open(os.path.join(HERE, 'map.tsv'), 'w') as f:
+        f.writelines('\t'.join(map(str, line)) + '\n' for line in lines)
+    run('zstd', '-q', '-f', '-19', disk, '-o', os.path.join(HERE, 'disk.raw.zst'))
+    shutil.rmtree(work)
+
+
+main()
