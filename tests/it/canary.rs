@@ -47,7 +47,7 @@ fn map() -> Vec<Owned> {
 fn token(number: u64) -> String {
     let alphabet = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
     // The finaliser of SplitMix64: every bit of the number changes about half of the bits of the result. A body
-    // with few different letters would be refused as too regular; the next number's is taken then.
+    // with few different letters may be refused as too regular; the next number's is taken then.
     let mixed = |number: u64| {
         let number = number.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let number = (number ^ (number >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -60,9 +60,9 @@ fn token(number: u64) -> String {
             let digits = (0..16).map(|digit| ((low >> (digit * 4) & 15) | (high >> digit & 1) << 4) as usize);
             digits.map(|digit| alphabet[digit] as char).collect::<String>()
         })
-        .find(|body| body.chars().collect::<std::collections::BTreeSet<_>>().len() > 9)
+        .find(|body| body.chars().collect::<std::collections::BTreeSet<_>>().len() > 11)
         .map(|body| format!("AKIA{body}"))
-        .expect("most bodies have more than nine different letters")
+        .expect("many bodies have twelve different letters")
 }
 
 /// What is expected of one token: state, volume, path, stream, offset in the file.

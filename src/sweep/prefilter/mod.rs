@@ -29,7 +29,6 @@ mod rarity;
 mod wide;
 mod window;
 
-
 use crate::error::{Error, Kind, Result};
 use crate::rules::{Encoding, Literal};
 use automaton::Automaton;
