@@ -5,9 +5,11 @@
 //! which are holes, and which cannot be had. A reference inside an image (backing file, parent, extent) is
 //! never opened because the image says so.
 
+mod adler;
 mod cache;
 mod codec;
 mod crc32c;
+mod ewf;
 mod options;
 mod patched;
 mod qcow2;
@@ -15,6 +17,7 @@ mod raw;
 mod reference;
 mod sparse;
 mod split;
+mod unread;
 mod vdi;
 mod vhd;
 mod vhdx;
@@ -103,6 +106,8 @@ pub const FORMATS: &[Format] = &[
     vhdx::FORMAT,
     vdi::FORMAT,
     vhd::FORMAT,
+    ewf::FORMAT,
+    unread::FORMAT,
     wrapped::GZIP,
     wrapped::ZSTD,
     wrapped::XZ,
