@@ -19,6 +19,7 @@ mod ntfs;
 mod prefilter;
 mod recognised;
 mod reports;
+mod residual;
 mod support;
 mod sweep;
 mod volumes;
