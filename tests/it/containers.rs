@@ -623,3 +623,82 @@ fn formats_without_a_reader_are_refused_by_name() {
         assert!(message.contains(name), "{message}");
     }
 }
+
+/// A big-endian sum of bytes, inverted, put where VHD structures have it.
+fn seal_vhd(structure: &mut [u8], field: usize) {
+    structure[field..field + 4].fill(0);
+    let sum = !structure.iter().fold(0u32, |sum, &byte| sum.wrapping_add(byte.into()));
+    structure[field..field + 4].copy_from_slice(&sum.to_be_bytes());
+}
+
+/// Differencing images made from dynamic ones, because no program at hand writes them: the middle of the disk
+/// is left to the parent.
+fn differencing() -> [(&'static str, Vec<u8>, Vec<u8>); 3] {
+    let mut vdi = fixture("dynamic.vdi");
+    let parent_vdi = vdi.clone();
+    vdi[76] = 4;
+    let parent_id = vdi[392..408].to_vec();
+    vdi[424..440].copy_from_slice(&parent_id);
+    let map = 512 + 3 * 4;
+    vdi[map..map + 4].fill(0xff);
+
+    let mut vhdx = fixture("dynamic.vhdx");
+    let parent_vhdx = vhdx.clone();
+    let parameters = 0x30_0000 + 0x1_0000 + 4;
+    assert_eq!(vhdx[parameters], 0, "the metadata lie elsewhere");
+    vhdx[parameters] |= 2;
+    // Block 3 is not there; sector 0 of block 0 is left to the parent by a bitmap at the end of the file.
+    let table = 0x20_0000;
+    vhdx[table + 3 * 8..table + 4 * 8].fill(0);
+    let bitmap = vhdx.len().next_multiple_of(1 << 20);
+    vhdx.resize(bitmap + (1 << 20), 0xff);
+    vhdx[bitmap] = 0xfe;
+    vhdx[table] = vhdx[table] & !7 | 7;
+    let entry = (bitmap as u64 | 6).to_le_bytes();
+    vhdx[table + 4096 * 8..table + 4097 * 8].copy_from_slice(&entry);
+    let data =
+        usize::try_from(u64::from_le_bytes(vhdx[table..table + 8].try_into().unwrap()) & !0xf_ffff).unwrap();
+    vhdx[data..data + 512].fill(0xdd);
+
+    let mut vhd = fixture("dynamic.vhd");
+    let parent_vhd = vhd.clone();
+    let end = vhd.len() - 512;
+    for footer in [0, end] {
+        vhd[footer + 63] = 4;
+        seal_vhd(&mut vhd[footer..footer + 512], 64);
+    }
+    let id = vhd[68..84].to_vec();
+    vhd[512 + 40..512 + 56].copy_from_slice(&id);
+    vhd[512 + 64..512 + 84].copy_from_slice(b"\0p\0a\0r\0e\0n\0t\0.\0v\0h\0d");
+    seal_vhd(&mut vhd[512..1536], 36);
+    let table = usize::try_from(u64::from_be_bytes(vhd[512 + 16..512 + 24].try_into().unwrap())).unwrap();
+    vhd[table + 4..table + 8].fill(0xff);
+    // The second sector of the first block is the parent's.
+    let block = 512 * u32::from_be_bytes(vhd[table..table + 4].try_into().unwrap()) as usize;
+    vhd[block] &= !0x40;
+    vhd[block + 512 + 512..block + 512 + 1024].fill(0xdd);
+    [("vdi", vdi, parent_vdi), ("vhdx", vhdx, parent_vhdx), ("vhd", vhd, parent_vhd)]
+}
+
+#[test]
+fn a_differencing_image_takes_what_it_lacks_from_its_parent() {
+    for (format, child, parent) in differencing() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, parent_path) =
+            (folder.path().join("child"), folder.path().join(format!("parent.{format}")));
+        std::fs::write(&path, &child).unwrap();
+        std::fs::write(&parent_path, &parent).unwrap();
+        let (kind, message) = refused(open_path(&path, OpenOptions::default()));
+        assert_eq!(kind, Kind::MissingParent, "{format}: {message}");
+
+        let given = OpenOptions { parents: vec![parent_path], ..OpenOptions::default() };
+        let image = open_path(&path, given).unwrap();
+        same_disk(image.as_ref(), &disk_of(image.size()), format);
+
+        let delta = open_delta(child).unwrap();
+        agree_or_fail(delta.as_ref(), &disk_of(delta.size()), format);
+        let Backing::Missing { .. } = delta.map(3 << 20, 1).unwrap().backing else {
+            panic!("{format}: no gap")
+        };
+    }
+}

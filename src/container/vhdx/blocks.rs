@@ -49,8 +49,13 @@ impl Blocks {
         let ratio = BITMAP_SECTORS.saturating_mul(metadata.sector) / metadata.block;
         let payload = metadata.size.div_ceil(metadata.block);
         let differencing = metadata.parent.is_some();
-        let chunks = if differencing { payload.div_ceil(ratio) } else { payload.saturating_sub(1) / ratio };
-        let needed = payload.saturating_add(chunks).saturating_mul(8);
+        let entries = if differencing {
+            // Every chunk has its sector bitmap, also the last one, behind places for all its blocks.
+            payload.div_ceil(ratio).saturating_mul(ratio.saturating_add(1))
+        } else {
+            payload.saturating_add(payload.saturating_sub(1) / ratio)
+        };
+        let needed = entries.saturating_mul(8);
         let length = table.end.saturating_sub(table.start);
         if length < needed {
             return Err(Error::corrupt(table.start, "length of the VHDX block table", needed, length));
