@@ -8,10 +8,10 @@
 )]
 
 mod architecture;
-mod leftovers;
 mod canary;
 mod containers;
 mod detect;
+mod leftovers;
 mod ntfs;
 mod recognised;
 mod support;
