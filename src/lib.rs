@@ -15,6 +15,7 @@ pub mod io;
 pub mod leftover;
 pub mod location;
 pub mod ownership;
+pub mod policy;
 pub mod record;
 pub mod report;
 pub mod rules;

@@ -105,8 +105,12 @@ impl System {
     /// A Windows system: profiles from `C:\Users` and those of the system's own accounts.
     pub(crate) fn windows(tree: &Tree<'_>) -> Self {
         let mut system = Self { os: Some(Os::Windows), ..Self::data() };
-        let found = windows_profiles(tree);
+        let listed = profile_list(tree);
+        let found = windows_profiles(tree, listed.as_deref().unwrap_or_default());
         system.take_homes(found);
+        if let Err(error) = listed {
+            system.problem = Some(format!("list of profiles in the registry: {error}"));
+        }
         system
     }
 
@@ -191,7 +195,7 @@ fn linux_homes(tree: &Tree<'_>, system: &System) -> Result<Vec<Home>> {
     Ok(homes)
 }
 
-fn windows_profiles(tree: &Tree<'_>) -> Result<Vec<Home>> {
+fn windows_profiles(tree: &Tree<'_>, listed: &[Vec<u8>]) -> Result<Vec<Home>> {
     let mut homes = Vec::new();
     for name in directories(tree, b"/Users")? {
         let lower = String::from_utf8_lossy(&name).to_lowercase();
@@ -207,13 +211,13 @@ fn windows_profiles(tree: &Tree<'_>) -> Result<Vec<Home>> {
         b"/Windows/ServiceProfiles/LocalService",
         b"/Windows/ServiceProfiles/NetworkService",
     ];
-    for path in profile_list(tree)? {
+    for path in listed {
         let name = path.rsplit(|&byte| byte == b'/').next().unwrap_or_default().to_vec();
-        let is_known = homes.iter().any(|home: &Home| home.path.eq_ignore_ascii_case(&path));
-        let is_service = services.iter().any(|service| service.eq_ignore_ascii_case(&path));
+        let is_known = homes.iter().any(|home: &Home| home.path.eq_ignore_ascii_case(path));
+        let is_service = services.iter().any(|service| service.eq_ignore_ascii_case(path));
         if !is_known && !is_service {
             let is_root = name.eq_ignore_ascii_case(b"administrator");
-            homes.push(Home { path, user: Some(name), is_root, is_person: true });
+            homes.push(Home { path: path.clone(), user: Some(name), is_root, is_person: true });
         }
     }
     for path in services {
