@@ -1,10 +1,10 @@
 //! What was read and what was not: every byte of the disk is scanned, blank or unread.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::ops::Range;
 
 /// Why bytes count against completeness.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum GapKind {
     /// The bytes could not be obtained.
@@ -24,7 +24,7 @@ impl std::fmt::Display for GapKind {
 }
 
 /// Something that was not read or not understood.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Gap {
     /// Why it counts.
     pub kind: GapKind,
@@ -44,7 +44,7 @@ pub struct Gap {
 }
 
 /// Byte counts of one disk. Each is counted on its own; [`is_whole`](Self::is_whole) compares them.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Coverage {
     /// Size of the disk.
     pub size: u64,

@@ -121,6 +121,18 @@ impl Error {
         self.kind
     }
 
+    /// What the operating system said, where the trouble began there.
+    pub fn io_kind(&self) -> Option<std::io::ErrorKind> {
+        let mut cause = self.source.as_deref().map(|source| source as &dyn std::error::Error);
+        while let Some(error) = cause {
+            if let Some(io) = error.downcast_ref::<std::io::Error>() {
+                return Some(io.kind());
+            }
+            cause = error.source();
+        }
+        None
+    }
+
     /// The byte offset in the layer that reported it.
     pub fn offset(&self) -> Option<u64> {
         self.offset

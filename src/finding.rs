@@ -4,7 +4,7 @@
 
 use crate::location::State;
 use crate::rules::{Category, Severity, Verdict};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// A secret's bytes. Has no `Display` and no `Serialize`, so that no writer shows it by accident.
@@ -41,8 +41,18 @@ impl fmt::Debug for Secret {
     }
 }
 
+/// How a finding stands to an earlier scan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Baseline {
+    /// The earlier scan had it.
+    Known,
+    /// The earlier scan did not have it.
+    New,
+}
+
 /// A finding. Absent means "not applicable".
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Finding {
     /// Hash of place and rule; the same for one disk in any container.
     pub id: String,
@@ -84,16 +94,22 @@ pub struct Finding {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pair: Option<String>,
     /// Other physical copies of this very place (journal, mirrors), as disk offsets.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub copies: Vec<u64>,
     /// Facts that back the finding, one sentence or `name: value` each. Never a secret.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub evidence: Vec<String>,
     /// The package that the file belongs to unchanged, or the published test key that it is.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub known_good: Option<String>,
+    /// Why it is accepted, by whom and until when, as an allow-list says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub allowed: Option<String>,
+    /// Whether an earlier scan had it; absent without a baseline.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub baseline: Option<Baseline>,
     /// How to remove it.
-    #[serde(skip_serializing_if = "String::is_empty")]
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub remedy: String,
     /// The secret itself, kept from writers.
     #[serde(skip)]
@@ -101,15 +117,19 @@ pub struct Finding {
 }
 
 /// The place of a finding.
-#[derive(Clone, Debug, Default, Serialize, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, PartialEq, Eq)]
 pub struct Location {
     /// File name of the image, escaped.
     pub image: String,
     /// Volume: `p3`, `whole`, `unpartitioned` …
     pub volume: String,
     /// File system.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub fs: Option<&'static str>,
+    #[serde(
+        default,
+        deserialize_with = "crate::names::read_optional",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub fs: Option<crate::names::Name>,
     /// Full name in the file system, escaped; the bytewise smallest of several.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub path: Option<String>,

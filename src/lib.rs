@@ -4,9 +4,12 @@
 //! Data flows one way, a module a layer: [`io`] → [`container`] → [`volume`] → [`filesystem`] → ownership →
 //! [`sweep`] → [`detect`] → [`finding`] → report. `docs/architecture.md` tells the story.
 
+#[cfg(feature = "cli")]
+pub mod cli;
 pub mod container;
 pub mod content;
 pub mod coverage;
+pub mod crosscheck;
 pub mod detect;
 pub mod error;
 pub mod filesystem;
@@ -14,6 +17,7 @@ pub mod finding;
 pub mod io;
 pub mod leftover;
 pub mod location;
+pub mod names;
 pub mod ownership;
 pub mod policy;
 pub mod record;

@@ -1,10 +1,14 @@
 //! Names of places inside an image, and how bytes of the evidence are shown to people.
+//!
+//! A place is written short, `p3:/etc/shadow`, or as the chain of layers that reports print,
+//! `disk.qcow2 / p3 ext4 / etc/shadow @ 1204`; [`Place`] reads both.
 
-use serde::Serialize;
-use std::fmt::Write as _;
+use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
+use std::fmt::{self, Write as _};
 
 /// What owns the bytes of a finding.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum State {
     /// Content of a file in use.
@@ -90,6 +94,244 @@ pub fn unescape(text: &str) -> Vec<u8> {
     out
 }
 
+/// Shows text that may hold bytes of the evidence but is not a name: only characters that could harm a
+/// terminal or mislead a reader become `%XX`. Line feeds are such characters.
+pub fn harmless(text: &str) -> Cow<'_, str> {
+    if !text.chars().any(is_hostile) {
+        return Cow::Borrowed(text);
+    }
+    let mut out = String::with_capacity(text.len());
+    for character in text.chars() {
+        if is_hostile(character) {
+            let mut buffer = [0; 4];
+            character.encode_utf8(&mut buffer).bytes().for_each(|byte| push_hex(&mut out, byte));
+        } else {
+            out.push(character);
+        }
+    }
+    Cow::Owned(out)
+}
+
+/// The parts of `text` without characters that could harm a terminal or mislead a reader, each followed by
+/// such a character, the last one by none. For formats that have an escape of their own.
+pub fn split_hostile(text: &str) -> impl Iterator<Item = (&str, Option<char>)> {
+    text.split_inclusive(is_hostile).map(|part| match part.char_indices().next_back() {
+        Some((at, last)) if is_hostile(last) => (part.get(..at).unwrap_or_default(), Some(last)),
+        _ => (part, None),
+    })
+}
+
+/// Makes an escaped name safe to stand in a printed [`Place`]: the marks of its grammar become `%XX`.
+fn guard(name: &str, out: &mut String) {
+    let bytes = name.as_bytes();
+    let near = |at: usize, byte: u8| at.checked_sub(1).is_some_and(|at| bytes.get(at) == Some(&byte));
+    for (at, character) in name.char_indices() {
+        let next = bytes.get(at.saturating_add(1)).copied();
+        let marks = match character {
+            ':' => true,
+            ' ' => near(at, b'/') || matches!(next, Some(b'/') | None) || at == 0,
+            '@' => near(at, b' '),
+            '!' => matches!(next, Some(b'/') | None),
+            _ => false,
+        };
+        match u8::try_from(character) {
+            Ok(byte) if marks => push_hex(out, byte),
+            _ => out.push(character),
+        }
+    }
+}
+
+/// What a place lies in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// The virtual disk itself.
+    Disk,
+    /// A volume's bytes.
+    Volume,
+    /// An entry by its full name, as written: escaped.
+    Path(String),
+    /// An entry by its inode or MFT record number.
+    Inode(u64),
+}
+
+/// A place inside an image, as text names it.
+///
+/// Short form: `[VOLUME:]/PATH[:STREAM]`, `[VOLUME:]inode:N[:STREAM]`, `VOLUME` or `disk`. Long form:
+/// `IMAGE / VOLUME FS / PATH`, where the image's name and the file system are for people only. A path may
+/// go on inside an archive after `!/`. Both forms may end in ` @ OFFSET` or ` @ OFFSET+LENGTH`, in bytes,
+/// decimal or with `0x`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// Volume name; absent where any volume may be meant.
+    pub volume: Option<String>,
+    /// What it lies in.
+    pub target: Target,
+    /// Stream other than the unnamed one, escaped.
+    pub stream: Option<String>,
+    /// Path inside an archive, escaped.
+    pub member: Option<String>,
+    /// First byte.
+    pub offset: Option<u64>,
+    /// Number of bytes.
+    pub length: Option<u64>,
+}
+
+impl Place {
+    /// Reads a place.
+    ///
+    /// # Errors
+    /// A sentence that says what was expected.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let (text, offset, length) = split_range(text.trim());
+        let place = match text.split_once(" / ") {
+            Some((_, inner)) => Self::parse_long(inner),
+            None => Self::parse_short(text),
+        }?;
+        Ok(Self { offset, length, ..place })
+    }
+
+    /// `VOLUME FS / PATH`, what follows the image's name in the long form.
+    fn parse_long(text: &str) -> Result<Self, String> {
+        let (layer, path) = match text.split_once(" / ") {
+            Some((layer, path)) => (layer, Some(path)),
+            None => (text, None),
+        };
+        let volume = layer.split_once(' ').map_or(layer, |(volume, _)| volume).to_owned();
+        match path {
+            None => Self::parse_short(&volume),
+            Some(path) if path.starts_with("inode:") => {
+                Ok(Self { volume: Some(volume), ..Self::parse_entry(path)? })
+            }
+            Some(path) => {
+                let absolute = format!("/{}", path.trim_start_matches('/'));
+                Ok(Self { volume: Some(volume), ..Self::parse_entry(&absolute)? })
+            }
+        }
+    }
+
+    fn parse_short(text: &str) -> Result<Self, String> {
+        if text.is_empty() {
+            return Err("expected a path, inode:N, a volume or `disk`, found nothing".to_owned());
+        }
+        if text.starts_with('/') || text.starts_with("inode:") {
+            return Self::parse_entry(text);
+        }
+        let inner = [":/", ":inode:"].iter().filter_map(|mark| text.find(mark)).min();
+        if let Some((volume, rest)) = inner.and_then(|at| text.split_at_checked(at)) {
+            let entry = Self::parse_entry(rest.trim_start_matches(':'))?;
+            return Ok(Self { volume: Some(volume.to_owned()), ..entry });
+        }
+        let target = if text == "disk" { Target::Disk } else { Target::Volume };
+        let volume = (target == Target::Volume).then(|| text.to_owned());
+        Ok(Self { volume, target, stream: None, member: None, offset: None, length: None })
+    }
+
+    /// `/PATH[:STREAM][!/MEMBER]` or `inode:N[:STREAM]`.
+    fn parse_entry(text: &str) -> Result<Self, String> {
+        let (text, member) = match text.split_once("!/") {
+            Some((text, member)) => (text, Some(member.to_owned())),
+            None => (text, None),
+        };
+        let (target, stream) = if let Some(rest) = text.strip_prefix("inode:") {
+            let (number, stream) = split_stream(rest, 0);
+            let number = parse_number(number).ok_or_else(|| {
+                format!("expected a number after `inode:`, found `{}`", escape(number.as_bytes()))
+            })?;
+            (Target::Inode(number), stream)
+        } else {
+            let (path, stream) = split_stream(text, text.rfind('/').unwrap_or(0));
+            (Target::Path(path.to_owned()), stream)
+        };
+        Ok(Self { volume: None, target, stream, member, offset: None, length: None })
+    }
+}
+
+/// Cuts a stream's name off behind the first `:` from byte `from` on.
+fn split_stream(text: &str, from: usize) -> (&str, Option<String>) {
+    let colon = text.get(from..).and_then(|rest| rest.find(':')).map(|at| from.saturating_add(at));
+    match colon.and_then(|at| text.split_at_checked(at)) {
+        Some((before, stream)) => {
+            (before, stream.get(1..).filter(|name| !name.is_empty()).map(str::to_owned))
+        }
+        None => (text, None),
+    }
+}
+
+/// Cuts ` @ OFFSET[+LENGTH]` off the end; `@ OFFSET` alone is the whole text of a place on the disk.
+fn split_range(text: &str) -> (&str, Option<u64>, Option<u64>) {
+    let Some((before, range)) = text.rsplit_once(" @ ").or_else(|| Some(("disk", text.strip_prefix("@ ")?)))
+    else {
+        return (text, None, None);
+    };
+    let (offset, length) = match range.split_once('+') {
+        Some((offset, length)) => (parse_number(offset), parse_number(length)),
+        None => (parse_number(range), None),
+    };
+    if offset.is_none() || (range.contains('+') && length.is_none()) {
+        return (text, None, None);
+    }
+    (before.trim_end(), offset, length)
+}
+
+/// A decimal number, or a hexadecimal one behind `0x`.
+fn parse_number(text: &str) -> Option<u64> {
+    match text.strip_prefix("0x") {
+        Some(hex) => u64::from_str_radix(hex, 16).ok(),
+        None => text.parse().ok(),
+    }
+}
+
+/// The parts of the long form; its `Display` is what [`Place::parse`] reads.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Chain<'a> {
+    /// The image's file name, escaped.
+    pub image: &'a str,
+    /// Volume.
+    pub volume: &'a str,
+    /// File system.
+    pub fs: Option<&'a str>,
+    /// Full name of the entry, escaped.
+    pub path: Option<&'a str>,
+    /// Number of the entry, used where it has no name.
+    pub inode: Option<u64>,
+    /// Stream, escaped.
+    pub stream: Option<&'a str>,
+    /// Path inside an archive, escaped.
+    pub member: Option<&'a str>,
+    /// First byte, in the innermost layer.
+    pub offset: Option<u64>,
+}
+
+impl fmt::Display for Chain<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut line = String::new();
+        guard(self.image, &mut line);
+        write!(line, " / {}", self.volume)?;
+        if let Some(fs) = self.fs {
+            write!(line, " {fs}")?;
+        }
+        match (self.path, self.inode) {
+            (Some(path), _) => {
+                line.push_str(" / ");
+                guard(path.trim_start_matches('/'), &mut line);
+            }
+            (None, Some(inode)) => write!(line, " / inode:{inode}")?,
+            (None, None) => {}
+        }
+        if let Some(stream) = self.stream {
+            write!(line, ":{stream}")?;
+        }
+        if let Some(member) = self.member {
+            line.push_str("!/");
+            guard(member.trim_start_matches('/'), &mut line);
+        }
+        if let Some(offset) = self.offset {
+            write!(line, " @ {offset}")?;
+        }
+        f.write_str(&line)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -108,6 +350,71 @@ mod tests {
             let shown = escape(case);
             assert!(!shown.chars().any(is_hostile), "{shown}");
             assert_eq!(unescape(&shown), case, "{shown}");
+        }
+    }
+
+    fn path(volume: Option<&str>, path: &str) -> Place {
+        let target = Target::Path(path.to_owned());
+        let volume = volume.map(str::to_owned);
+        Place { volume, target, stream: None, member: None, offset: None, length: None }
+    }
+
+    #[test]
+    fn short_and_long_forms_name_the_same_place() {
+        let shadow = path(Some("p3"), "/etc/shadow");
+        let at = |offset, length, place: &Place| Place { offset, length, ..place.clone() };
+        let stream = |stream: &str, place: &Place| Place { stream: Some(stream.to_owned()), ..place.clone() };
+        let inode = Place { target: Target::Inode(12), ..path(None, "") };
+        let volume = Place { target: Target::Volume, ..path(Some("p3"), "") };
+        let disk = Place { target: Target::Disk, ..path(None, "") };
+        let logical = path(Some("lvm:vg/root"), "/etc/shadow");
+        let member = Place { member: Some("a/b.txt".to_owned()), ..path(Some("p3"), "/srv/x.jar") };
+        let cases = [
+            ("p3:/etc/shadow", shadow.clone()),
+            ("disk.qcow2 / p3 ext4 / etc/shadow", shadow.clone()),
+            ("a b.qcow2 / p3 ext4 / etc/shadow @ 1204", at(Some(1204), None, &shadow)),
+            ("p3:/etc/shadow @ 0x10+32", at(Some(16), Some(32), &shadow)),
+            ("/etc/shadow", path(None, "/etc/shadow")),
+            ("/a b/c @ home", path(None, "/a b/c @ home")),
+            ("p3:/f:Zone.Identifier", stream("Zone.Identifier", &path(Some("p3"), "/f"))),
+            ("p3:/f:xattr:user.x @ 1", stream("xattr:user.x", &at(Some(1), None, &path(Some("p3"), "/f")))),
+            ("inode:12", inode.clone()),
+            ("p3:inode:12:s", stream("s", &Place { volume: Some("p3".to_owned()), ..inode.clone() })),
+            ("d / p3 ntfs / inode:12", Place { volume: Some("p3".to_owned()), ..inode }),
+            ("p3", volume.clone()),
+            ("d / p3 ext4 @ 5", at(Some(5), None, &volume)),
+            ("disk @ 512+2", at(Some(512), Some(2), &disk)),
+            ("d / disk @ 512", at(Some(512), None, &disk)),
+            ("@ 512", at(Some(512), None, &disk)),
+            ("lvm:vg/root:/etc/shadow", logical.clone()),
+            ("d / lvm:vg/root xfs / etc/shadow", logical),
+            ("d / p3 ext4 / srv/x.jar!/a/b.txt", member),
+        ];
+        for (text, place) in cases {
+            assert_eq!(Place::parse(text), Ok(place), "{text}");
+        }
+        assert!(Place::parse("").is_err());
+        assert!(Place::parse("inode:x").is_err());
+    }
+
+    #[test]
+    fn printed_places_parse_back_whatever_the_names_are() {
+        let names = ["/etc/shadow", "/a / b", "/a: b", "/x!/y", "/ lead", "/trail ", "/c @ 12", "/%25:"];
+        for name in names {
+            let chain = Chain {
+                image: "a / b:c @ 1.raw",
+                volume: "p3",
+                fs: Some("ext4"),
+                path: Some(name),
+                ..Chain::default()
+            };
+            for (stream, offset) in [(None, None), (Some("s"), Some(12))] {
+                let printed = Chain { stream, offset, ..chain }.to_string();
+                let place = Place::parse(&printed).unwrap();
+                let Target::Path(path) = &place.target else { panic!("{printed}: {place:?}") };
+                assert_eq!(unescape(path), unescape(name), "{printed}");
+                assert_eq!((place.stream.as_deref(), place.offset), (stream, offset), "{printed}");
+            }
         }
     }
 }

@@ -5,15 +5,17 @@ use crate::coverage::{Coverage, Gap};
 use crate::filesystem;
 use crate::finding::Finding;
 use crate::leftover::CheckOutcome;
+use crate::rules::Severity;
 use crate::volume::VolumeKind;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// Version of the JSON lines' schema.
 pub const SCHEMA: u32 = 1;
 
 /// One record of a scan.
-#[derive(Debug)]
+#[derive(Debug, Serialize)]
+#[serde(tag = "type", rename_all = "lowercase")]
 pub enum Record<'a> {
     /// First for each image.
     Scan(&'a Header),
@@ -26,7 +28,7 @@ pub enum Record<'a> {
 }
 
 /// What was scanned, and with what.
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Header {
     /// Schema version.
     pub schema: u32,
@@ -45,7 +47,7 @@ pub struct Header {
 }
 
 /// A volume as reports show it.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct VolumeFacts {
     /// Name.
     pub name: String,
@@ -65,7 +67,7 @@ pub struct VolumeFacts {
 }
 
 /// Why a scan ended with its exit code.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ExitReason {
     /// Nothing at or above the threshold, everything read.
@@ -80,7 +82,7 @@ pub enum ExitReason {
 }
 
 /// How a scan ended.
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Summary {
     /// File name of the image, escaped.
     pub image: String,
@@ -100,9 +102,86 @@ pub struct Summary {
     pub gaps: BTreeMap<String, u64>,
     /// Checks and how they ended.
     pub checks: Vec<CheckOutcome>,
+    /// Severity from which on a finding fails the gate.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fail_on: Option<Severity>,
+    /// Findings that fail the gate.
+    #[serde(default)]
+    pub failing: u64,
+    /// Findings that an allow-list accepts.
+    #[serde(default)]
+    pub allowed: u64,
+    /// Findings that the baseline holds already.
+    #[serde(default)]
+    pub in_baseline: u64,
+    /// What a reader of the report should know: allow-list entries that expired or were not used …
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
+    /// SHA-256 of the image file, where it was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image_sha256: Option<String>,
     /// Verdict.
     pub exit_reason: ExitReason,
     /// What went wrong, where the image could not be opened.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+}
+
+/// An entry of a file system, one for each of its names and streams, as listings and timelines show it.
+/// Names are escaped, times are RFC 3339 in UTC; absent means "not recorded".
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct EntryFacts {
+    /// Volume.
+    pub volume: String,
+    /// File system.
+    pub fs: &'static str,
+    /// Full name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
+    /// Inode or MFT record number.
+    pub inode: u64,
+    /// Stream other than the unnamed one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stream: Option<String>,
+    /// `file`, `directory`, `symlink` …
+    pub kind: &'static str,
+    /// Length of the stream in bytes.
+    pub size: u64,
+    /// `allocated`, `deleted` or `orphan`.
+    pub state: &'static str,
+    /// SHA-256 of the content, where it was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sha256: Option<String>,
+    /// Content last modified.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mtime: Option<String>,
+    /// Content last read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub atime: Option<String>,
+    /// Entry last changed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ctime: Option<String>,
+    /// Created.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub crtime: Option<String>,
+    /// Deleted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dtime: Option<String>,
+    /// User id.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub owner_uid: Option<u32>,
+    /// Group id.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub owner_gid: Option<u32>,
+    /// Permission bits in octal.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mode: Option<String>,
+    /// Names that point to the entry.
+    pub links: u32,
+    /// What a reader should know.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
+    /// Why the content could not be read.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
 }

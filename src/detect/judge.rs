@@ -34,7 +34,7 @@ pub(super) fn judge(compiled: &Compiled, window: &Window<'_>, span: &Span) -> Op
         cut: false,
     };
     for validator in &compiled.validators {
-        let subject = Subject { rule, window, matched: span.matched.clone(), secret: found.secret.clone() };
+        let subject = Subject { window, matched: span.matched.clone(), secret: found.secret.clone() };
         match (validator.check)(&subject) {
             Ruling::Reject => return None,
             Ruling::Accept => {}

@@ -3,6 +3,7 @@
 //! The sweep finds literals, cuts a [`Window`] of logical content around each hit (stitched over extents,
 //! clipped at the ends of its owner, narrowed when it is UTF-16) and asks [`Detector::confirm`].
 
+mod check;
 mod compile;
 mod confirm;
 mod judge;
@@ -20,6 +21,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::Range;
 
+pub use check::{Found, Problem, Trial, check};
 pub use validate::names as validators;
 
 /// How much content around a literal the rules that bring it want to see, in characters of the literal.

@@ -36,7 +36,7 @@ fn worth(set: &[Literal]) -> Option<f64> {
     let rarest = set.iter().map(|one| rarity(&one.bytes)).fold(f64::INFINITY, f64::min);
     let fits = set.iter().all(|one| one.bytes.len() >= LITERAL_LEN_MIN) && set.len() <= LITERALS_MAX;
     let count = f64::from(u32::try_from(set.len()).unwrap_or(u32::MAX));
-    (fits && !set.is_empty()).then(|| rarest - count.log2())
+    (fits && !set.is_empty()).then(|| rarest - 2.0 * count.log2())
 }
 
 /// Bits of surprise in a string on the content of disks: letters in words say little, digits, upper case
@@ -77,7 +77,8 @@ fn required_in_sequence(parts: &[Hir], best: &mut Best) {
             let joined = match set {
                 Some(set) => join(&run, set),
                 // The first characters of a longer part still follow the run in every match.
-                None => heads(next).and_then(|set| join(&run, &set)),
+                None if is_short(&run) => heads(next).and_then(|set| join(&run, &set)),
+                None => None,
             };
             let Some(joined) = joined else { break };
             run = joined;
@@ -87,6 +88,10 @@ fn required_in_sequence(parts: &[Hir], best: &mut Best) {
             }
         }
     }
+}
+
+fn is_short(set: &[Literal]) -> bool {
+    set.iter().any(|one| one.bytes.len() < LITERAL_LEN_MIN)
 }
 
 /// The first character of something that is not an exact string.

@@ -1,6 +1,7 @@
 //! Entries of a file system, in the words that all of them share.
 
 use crate::io::Backing;
+use crate::location::{escape, unescape};
 use jiff::Timestamp;
 
 /// Inode number, or MFT record number.
@@ -84,6 +85,28 @@ pub enum StreamName {
     Xattr(Vec<u8>),
     /// Another NTFS attribute by type and name (`$REPARSE_POINT`, `$EA`, `$INDEX_ALLOCATION:$I30`).
     Attribute(Vec<u8>),
+}
+
+impl StreamName {
+    /// The name as findings, listings and places show it, escaped: `None` for the unnamed stream, a named
+    /// one as it is, others behind `xattr:` and `attribute:`.
+    pub fn shown(&self) -> Option<String> {
+        match self {
+            Self::Data => None,
+            Self::Named(name) => Some(escape(name)),
+            Self::Xattr(name) => Some(format!("xattr:{}", escape(name))),
+            Self::Attribute(name) => Some(format!("attribute:{}", escape(name))),
+        }
+    }
+
+    /// Reads what [`shown`](Self::shown) shows.
+    pub fn parse(shown: &str) -> Self {
+        match shown.split_once(':') {
+            Some(("xattr", name)) => Self::Xattr(unescape(name)),
+            Some(("attribute", name)) => Self::Attribute(unescape(name)),
+            _ => Self::Named(unescape(shown)),
+        }
+    }
 }
 
 /// Where a data run lies.
@@ -209,5 +232,23 @@ impl DataRun {
     /// Offset in the stream just past the run.
     pub fn end(&self) -> u64 {
         self.logical.saturating_add(self.length)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stream_names_come_back_as_they_were_shown() {
+        let names = [
+            StreamName::Named(b"Zone.Identifier".to_vec()),
+            StreamName::Xattr(b"user.comment".to_vec()),
+            StreamName::Attribute(b"$INDEX_ALLOCATION:$I30".to_vec()),
+        ];
+        for name in names {
+            assert_eq!(StreamName::parse(&name.shown().unwrap()), name);
+        }
+        assert_eq!(StreamName::Data.shown(), None);
     }
 }

@@ -18,16 +18,17 @@ pub use runs::RunReader;
 
 use crate::error::{Error, Result};
 use crate::io::ReadAt;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::ops::{ControlFlow, Range};
 use std::sync::Arc;
 
 /// What is known of a file system apart from its entries.
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Facts {
     /// Name: `ext4`, `ext2`, `ntfs`, `swap` …
-    pub kind: &'static str,
+    #[serde(deserialize_with = "crate::names::read")]
+    pub kind: crate::names::Name,
     /// Volume label, escaped.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub label: Option<String>,
@@ -39,10 +40,10 @@ pub struct Facts {
     /// Length in bytes that the file system claims; the volume may be longer (volume slack) or shorter.
     pub size: u64,
     /// Features by their usual names.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub features: Vec<String>,
     /// What a reader of the report should know (journal replayed, checksum mismatches, backup superblock …).
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
 }
 

@@ -26,7 +26,7 @@ use crate::filesystem::{EntryId, FileSystem};
 use crate::rules::Severity;
 use catalogue::Checks;
 use collect::Collector;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use system::Os;
 use walk::Walk;
@@ -69,7 +69,7 @@ pub struct Leftover {
 }
 
 /// How a check ended.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "state")]
 pub enum CheckState {
     /// Looked at, nothing found.
@@ -94,7 +94,7 @@ impl CheckState {
 }
 
 /// A check and how it ended.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CheckOutcome {
     /// The check's identifier.
     pub check: String,

@@ -2,6 +2,25 @@
 
 /// Name and text of every file in `signatures/secrets`.
 pub(super) const FILES: &[(&str, &str)] = &[
+    ("ai-services.toml", include_str!("../../signatures/secrets/ai-services.toml")),
+    ("ci.toml", include_str!("../../signatures/secrets/ci.toml")),
+    ("cloud-alibaba.toml", include_str!("../../signatures/secrets/cloud-alibaba.toml")),
+    ("cloud-aws.toml", include_str!("../../signatures/secrets/cloud-aws.toml")),
+    ("cloud-azure.toml", include_str!("../../signatures/secrets/cloud-azure.toml")),
+    ("cloud-google.toml", include_str!("../../signatures/secrets/cloud-google.toml")),
+    (
+        "cloud-huawei-baidu-volcengine-jd-kingsoft.toml",
+        include_str!("../../signatures/secrets/cloud-huawei-baidu-volcengine-jd-kingsoft.toml"),
+    ),
+    ("cloud-others.toml", include_str!("../../signatures/secrets/cloud-others.toml")),
+    ("cloud-tencent.toml", include_str!("../../signatures/secrets/cloud-tencent.toml")),
+    ("databases.toml", include_str!("../../signatures/secrets/databases.toml")),
+    ("generic.toml", include_str!("../../signatures/secrets/generic.toml")),
+    ("jwt.toml", include_str!("../../signatures/secrets/jwt.toml")),
+    ("messaging.toml", include_str!("../../signatures/secrets/messaging.toml")),
+    ("package-registries.toml", include_str!("../../signatures/secrets/package-registries.toml")),
+    ("password-hashes.toml", include_str!("../../signatures/secrets/password-hashes.toml")),
     ("private-keys.toml", include_str!("../../signatures/secrets/private-keys.toml")),
-    ("starter.toml", include_str!("../../signatures/secrets/starter.toml")),
+    ("version-control.toml", include_str!("../../signatures/secrets/version-control.toml")),
+    ("webhooks.toml", include_str!("../../signatures/secrets/webhooks.toml")),
 ];

@@ -12,12 +12,12 @@ mod whole;
 
 use crate::error::{Error, Result};
 use crate::io::{Backing, Extent, ReadAt, check_range};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::ops::Range;
 use std::sync::Arc;
 
 /// What a volume is for.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum VolumeKind {
     /// The whole disk, without a partition table.
@@ -27,7 +27,12 @@ pub enum VolumeKind {
         /// Type identifier, as text.
         type_id: String,
         /// The type's usual name.
-        type_name: Option<&'static str>,
+        #[serde(
+            default,
+            deserialize_with = "crate::names::read_optional",
+            skip_serializing_if = "Option::is_none"
+        )]
+        type_name: Option<crate::names::Name>,
     },
     /// A logical volume made of parts of other volumes.
     Logical,

@@ -65,7 +65,10 @@ def ext4(tree, image):
     small = tempfile.NamedTemporaryFile(delete=False)
     small.write(body(BLOCK)); small.close()
     debugfs(*['write %s filler%03d' % (small.name, n) for n in range(120)])
-    debugfs(*['rm filler%03d' % n for n in range(0, 120, 2)])
+    gone = ['filler%03d' % n for n in range(0, 120, 2)] + ['big.bin']
+    # debugfs leaves the extents of what it deletes in the inode, and the name in the directory's slack.
+    deleted = {name: extents(image, '/' + name) for name in gone}
+    debugfs(*['rm ' + name for name in gone[:-1]])
     long = tempfile.NamedTemporaryFile(delete=False)
     long.write(body(50 * BLOCK + 77)); long.close()
     debugfs('write %s pieces.bin' % long.name, 'rm big.bin')
@@ -79,6 +82,10 @@ def ext4(tree, image):
     free = []
     for first, last in re.findall(r'(\d+)(?:-(\d+))?', ' '.join(re.findall(r'Free blocks: (.*)', run('dumpe2fs', image)))):
         free += range(int(first), int(last or first) + 1)
+    for name, blocks in deleted.items():
+        blocks = [(logical, block) for logical, block in blocks if block in set(free)]
+        lines += runs('deleted', 'p1', '/' + name, EXT_START, blocks)
+        free = sorted(set(free) - {block for _, block in blocks})
     lines += [[*line[:3], '-', *line[4:]] for line in runs('unallocated', 'p1', '-', EXT_START, [(b, b) for b in free])]
     return lines
 

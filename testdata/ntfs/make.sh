@@ -6,6 +6,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 work=${1:-$(mktemp -d)}
 point=$work/mnt
 mkdir -p "$point"
+trap 'umount "$point" 2>/dev/null || true' EXIT
 
 # with_mount STEP NAME : mounts the volume afresh, so that nothing comes from a cache, and runs a step.
 with_mount() {
@@ -22,12 +23,13 @@ make() {
     truncate -s "$size" "$work/$name.img"
     mkntfs --quiet --fast --force --label "fixture $name" "$@" "$work/$name.img" 2>/dev/null
     with_mount fill "$name"
+    with_mount again "$name"
     with_mount truth "$name" | zstd -q -f -19 -o "$here/$name.truth.jsonl.zst"
     with_mount delete "$name"
     zstd -q -f -19 --long=27 "$work/$name.img" -o "$here/$name.img.zst"
 }
 
-make mixed 24M -c 4096
+make mixed 14M -c 4096
 make sectors4096 12M -s 4096 -c 4096
 make clusters512 6M -c 512
 make clusters2m 96M -c 2097152

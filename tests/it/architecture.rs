@@ -5,17 +5,18 @@ use std::path::{Path, PathBuf};
 /// Each module of `src/` and the crate modules it may name.
 const MAY_USE: &[(&str, &[&str])] = &[
     ("location", &[]),
+    ("names", &[]),
     ("error", &["location"]),
     ("io", &["error"]),
     ("coverage", &[]),
-    ("container", &["error", "io", "location"]),
-    ("volume", &["error", "io", "location"]),
-    ("filesystem", &["error", "io", "location"]),
+    ("container", &["error", "io", "location", "names"]),
+    ("volume", &["error", "io", "location", "names"]),
+    ("filesystem", &["error", "io", "location", "names"]),
     ("content", &["error", "io", "location"]),
     ("rules", &["error"]),
     ("detect", &["error", "rules"]),
     ("ownership", &["error", "filesystem", "io", "location"]),
-    ("finding", &["location", "rules"]),
+    ("finding", &["location", "names", "rules"]),
     ("leftover", &["error", "filesystem", "io", "location", "rules"]),
     ("policy", &["error"]),
     ("knowngood", &["error", "filesystem", "io"]),
@@ -35,8 +36,9 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "volume",
         ],
     ),
-    ("record", &["container", "coverage", "filesystem", "finding", "leftover", "volume"]),
-    ("report", &["coverage", "error", "finding", "leftover", "location", "record", "rules"]),
+    ("crosscheck", &["error", "filesystem", "io", "location"]),
+    ("record", &["container", "coverage", "filesystem", "finding", "leftover", "rules", "volume"]),
+    ("report", &["coverage", "error", "finding", "leftover", "location", "names", "record", "rules"]),
 ];
 
 fn rust_files(dir: &Path, into: &mut Vec<PathBuf>) {

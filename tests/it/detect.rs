@@ -1,44 +1,20 @@
 //! From text to findings: rules, windows, walkers and validators together, as the sweep uses them.
 
-use residue::detect::{Detector, Match, Scratch, Window};
-use residue::rules::Encoding;
-use residue::sweep::prefilter::Prefilter;
-use std::collections::BTreeMap;
+use residue::detect::{Detector, Found, Trial, check};
 
-/// Finds what the sweep would find in a file that holds `text`: literals, gate, window, confirmation.
-fn scan(detector: &Detector, text: &[u8], path: Option<&str>) -> Vec<(String, Match, Vec<u8>)> {
-    let prefilter = Prefilter::new(detector.literals()).unwrap();
-    let mut hits = Vec::new();
-    prefilter.scan(text, &mut hits);
-    hits.sort_unstable();
-    let mut found = BTreeMap::new();
-    let mut scratch = Scratch::default();
-    let path = || path.map(|path| path.as_bytes().to_vec());
-    for hit in hits.into_iter().filter(|hit| hit.encoding == Encoding::Narrow) {
-        if detector.is_hopeless(hit.literal, text, hit.offset) {
-            continue;
-        }
-        let reach = detector.reach(hit.literal);
-        let start = hit.offset.saturating_sub(reach.before);
-        let end = (hit.offset + reach.after).min(text.len());
-        let window = Window {
-            bytes: &text[start..end],
-            hit: hit.offset - start,
-            at_start: start == 0,
-            at_end: end == text.len(),
-            path: &path,
-        };
-        detector.confirm(&mut scratch, hit.literal, &window, &mut |mut one| {
-            let secret = window.bytes[one.secret.clone()].to_vec();
-            one.secret = one.secret.start + start..one.secret.end + start;
-            found.insert((one.rule, one.secret.start), (detector.rules()[one.rule].id.clone(), one, secret));
-        });
-    }
-    found.into_values().collect()
+fn scan(detector: &Detector, text: &[u8]) -> Vec<Found> {
+    Trial::new(detector).unwrap().run(text, None)
 }
 
 fn ids(detector: &Detector, text: &str) -> Vec<String> {
-    scan(detector, text.as_bytes(), None).into_iter().map(|(id, ..)| id).collect()
+    scan(detector, text.as_bytes()).into_iter().map(|found| found.rule).collect()
+}
+
+#[test]
+fn every_built_in_rule_keeps_what_it_promises() {
+    let detector = Detector::builtin().unwrap();
+    let problems: Vec<String> = check(&detector).iter().map(ToString::to_string).collect();
+    assert!(problems.is_empty(), "\n{}", problems.join("\n"));
 }
 
 const ED25519: &str = "-----BEGIN OPENSSH PRIVATE KEY-----

@@ -4,16 +4,23 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
+    clippy::print_stdout,
     reason = "a test that cannot go on should say so and stop"
 )]
 
 mod architecture;
 mod canary;
+mod cli;
 mod containers;
 mod detect;
+mod ext4;
+mod leftovers;
 mod leftovers;
 mod ntfs;
+mod prefilter;
 mod recognised;
+mod reports;
 mod support;
 mod sweep;
 mod volumes;
+mod wrapped;

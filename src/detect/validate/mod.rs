@@ -1,19 +1,46 @@
 //! Validators: what a rule's regex cannot say about a secret, one file each.
 
+mod alibaba;
+mod aws;
+mod base64;
+mod check_digit;
+mod connection_string;
+mod crc32_base62;
 pub(crate) mod der;
 pub(crate) mod entropy;
+mod generic;
+mod jwt;
 pub(crate) mod openssh;
 pub(crate) mod pgp;
+mod placeholder;
 pub(crate) mod ppk;
 pub(crate) mod private_key;
 pub(crate) mod published;
+mod uuid;
+mod words;
 
 use super::Window;
-use crate::rules::{Rule, Severity, Verdict};
+use crate::rules::{Severity, Verdict};
 use std::ops::Range;
 
 /// All validators by the names that rules give them.
-const VALIDATORS: &[Validator] = &[];
+const VALIDATORS: &[Validator] = &[
+    alibaba::VALIDATOR,
+    aws::VALIDATOR,
+    base64::VALIDATOR,
+    check_digit::CARD,
+    check_digit::IBAN,
+    check_digit::LUHN,
+    check_digit::MY_NUMBER,
+    check_digit::RESIDENT_ID,
+    connection_string::VALIDATOR,
+    crc32_base62::GITHUB,
+    crc32_base62::NPM,
+    generic::VALIDATOR,
+    jwt::VALIDATOR,
+    placeholder::VALIDATOR,
+    uuid::VALIDATOR,
+];
 
 /// A check of a match.
 #[derive(Debug)]
@@ -37,8 +64,6 @@ pub fn names() -> Vec<&'static str> {
 /// A match to be validated.
 #[derive(Debug)]
 pub(crate) struct Subject<'a> {
-    /// The rule that matched.
-    pub(crate) rule: &'a Rule,
     /// The content around the match.
     pub(crate) window: &'a Window<'a>,
     /// The match in the window.

@@ -18,7 +18,6 @@ pub(super) const BLOCK_AREA_AT: usize = 0x28;
 /// `i_flags`.
 pub(super) mod flags {
     pub(in super::super) const ENCRYPT: u32 = 0x800;
-    pub(in super::super) const INDEX: u32 = 0x1000;
     pub(in super::super) const EXTENTS: u32 = 0x8_0000;
     pub(in super::super) const VERITY: u32 = 0x10_0000;
     pub(in super::super) const EA_INODE: u32 = 0x20_0000;

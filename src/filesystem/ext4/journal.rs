@@ -295,21 +295,217 @@ fn block_checksum_ok(sb: &Superblock, block: &[u8], kind: u32) -> bool {
 }
 
 /// Every copy that any descriptor block of the journal announces, whatever transaction it belongs to, with
-/// the transaction's number: what the journal still remembers of the past.
-pub(super) fn history(sb: &Superblock, read: ReadBlock<'_>) -> Vec<(u32, Tag)> {
+/// the transaction's number: what the journal still remembers of the past. `starts` says whether a block
+/// starts with the magic number, which spares reading the others.
+pub(super) fn history(sb: &Superblock, starts: &dyn Fn(u32) -> bool, read: ReadBlock<'_>) -> Vec<(u32, Tag)> {
+    let described = |at: u32| {
+        let block = read(at).ok()?;
+        let (kind, sequence) = header(&Fields::new("journal block", &block, 0))?;
+        (kind == DESCRIPTOR && block_checksum_ok(sb, &block, kind)).then_some(())?;
+        Some((sequence, tags(sb, &block, at).ok()?.0))
+    };
     let mut found = Vec::new();
-    let mut at = sb.first;
-    while at < sb.end {
-        let next = at.saturating_add(1);
-        let described = read(at).ok().and_then(|block| {
-            let (kind, sequence) = header(&Fields::new("journal block", &block, 0))?;
-            (kind == DESCRIPTOR && block_checksum_ok(sb, &block, kind)).then_some(())?;
-            Some((sequence, tags(sb, &block, at).ok()?.0))
-        });
-        if let Some((sequence, tags)) = described {
+    for at in (sb.first..sb.end).filter(|at| starts(*at)) {
+        if let Some((sequence, tags)) = described(at) {
             found.extend(tags.into_iter().map(|tag| (sequence, tag)));
         }
-        at = next;
     }
     found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BLOCK: usize = 1024;
+
+    /// A journal in memory: 16 blocks, the log from block 1 on.
+    struct Log {
+        blocks: Vec<Vec<u8>>,
+    }
+
+    impl Log {
+        fn new(start: u32, sequence: u32, incompat: u32) -> Self {
+            let mut superblock = block(SUPERBLOCK_V2, 0);
+            for (at, value) in [(12, 1024), (16, 16), (20, 1), (24, sequence), (28, start), (40, incompat)] {
+                put(&mut superblock, at, value);
+            }
+            let mut blocks = vec![vec![0; BLOCK]; 16];
+            blocks[0] = superblock;
+            Self { blocks }
+        }
+
+        fn replay(&self) -> Replay {
+            let superblock = Superblock::parse(&self.blocks[0]).unwrap();
+            let read =
+                |block: u32| -> Result<Vec<u8>> { Ok(self.blocks[usize::try_from(block).unwrap()].clone()) };
+            replay(&superblock, &read)
+        }
+
+        /// A descriptor in block `at` for copies of `homes` behind it.
+        fn descriptor(&mut self, at: usize, sequence: u32, homes: &[u32], flags: u32) {
+            let mut bytes = block(DESCRIPTOR, sequence);
+            for (slot, home) in homes.iter().enumerate() {
+                let last = if slot + 1 == homes.len() { u32::from(TAG_LAST) } else { 0 };
+                put(&mut bytes, 12 + slot * 8, *home);
+                put(&mut bytes, 12 + slot * 8 + 4, u32::from(TAG_SAME_UUID) | last | flags);
+            }
+            self.blocks[at] = bytes;
+        }
+
+        fn revoke(&mut self, at: usize, sequence: u32, homes: &[u32]) {
+            let mut bytes = block(REVOKE, sequence);
+            put(&mut bytes, 12, 16 + 4 * u32::try_from(homes.len()).unwrap());
+            for (slot, home) in homes.iter().enumerate() {
+                put(&mut bytes, 16 + slot * 4, *home);
+            }
+            self.blocks[at] = bytes;
+        }
+
+        fn commit(&mut self, at: usize, sequence: u32) {
+            self.blocks[at] = block(COMMIT, sequence);
+        }
+    }
+
+    fn put(bytes: &mut [u8], at: usize, value: u32) {
+        bytes[at..at + 4].copy_from_slice(&value.to_be_bytes());
+    }
+
+    fn block(kind: u32, sequence: u32) -> Vec<u8> {
+        let mut bytes = vec![0; BLOCK];
+        bytes[..4].copy_from_slice(&JOURNAL_MAGIC);
+        put(&mut bytes, 4, kind);
+        put(&mut bytes, 8, sequence);
+        bytes
+    }
+
+    fn copies(replay: &Replay) -> Vec<(u64, u32)> {
+        replay.copies.iter().map(|(home, tag)| (*home, tag.copy)).collect()
+    }
+
+    #[test]
+    fn the_last_committed_copy_of_a_block_counts() {
+        let mut log = Log::new(1, 7, 0);
+        log.descriptor(1, 7, &[100, 101], 0);
+        log.commit(4, 7);
+        log.descriptor(5, 8, &[101], 0);
+        log.commit(7, 8);
+        log.descriptor(8, 9, &[100], 0);
+        let replay = log.replay();
+        assert_eq!(copies(&replay), [(100, 2), (101, 6)], "the third transaction has no commit block");
+        assert_eq!(replay.transactions, 2);
+    }
+
+    #[test]
+    fn a_revoke_takes_away_older_copies_and_leaves_later_ones() {
+        let mut log = Log::new(1, 1, 0);
+        log.descriptor(1, 1, &[100, 101], 0);
+        log.commit(4, 1);
+        log.revoke(5, 2, &[100, 101]);
+        log.commit(6, 2);
+        log.descriptor(7, 3, &[101], 0);
+        log.commit(9, 3);
+        assert_eq!(copies(&log.replay()), [(101, 8)]);
+    }
+
+    #[test]
+    fn a_log_goes_on_at_its_front_behind_its_end() {
+        let mut log = Log::new(14, u32::MAX, 0);
+        log.descriptor(14, u32::MAX, &[100, 101], 0);
+        log.commit(2, u32::MAX);
+        log.descriptor(3, 0, &[102], 0);
+        log.commit(5, 0);
+        assert_eq!(copies(&log.replay()), [(100, 15), (101, 1), (102, 4)]);
+    }
+
+    #[test]
+    fn a_stale_sequence_number_ends_the_log() {
+        let mut log = Log::new(1, 5, 0);
+        log.descriptor(1, 5, &[100], 0);
+        log.commit(3, 5);
+        log.descriptor(4, 3, &[101], 0);
+        log.commit(6, 3);
+        let replay = log.replay();
+        assert_eq!((copies(&replay), replay.stopped_at), (vec![(100, 2)], 4));
+    }
+
+    #[test]
+    fn escaped_copies_are_known() {
+        let mut log = Log::new(1, 5, 0);
+        log.descriptor(1, 5, &[100], TAG_ESCAPE.into());
+        log.commit(3, 5);
+        assert!(log.replay().copies.values().all(|tag| tag.escaped));
+    }
+
+    #[test]
+    fn a_log_that_fills_the_journal_ends() {
+        let mut log = Log::new(1, 1, 0);
+        for at in 1..16 {
+            log.commit(at, u32::try_from(at).unwrap());
+        }
+        assert_eq!(log.replay().transactions, 15);
+    }
+
+    #[test]
+    fn impossible_superblocks_are_refused() {
+        for (at, value) in [(0, 1), (4, 9), (16, 0), (20, 16), (28, 16), (40, 0x40)] {
+            let mut log = Log::new(1, 1, 0);
+            put(&mut log.blocks[0], at, value);
+            assert!(Superblock::parse(&log.blocks[0]).is_err(), "{at}: {value}");
+        }
+    }
+
+    #[test]
+    fn records_of_every_width_are_read() {
+        // Flags of the journal, bytes of the record, where its flags and the upper half of its number are.
+        let cases = [
+            (0, 8, 6, None),
+            (INCOMPAT_64BIT, 12, 6, Some(8)),
+            (INCOMPAT_CSUM_V2, 10, 6, None),
+            (INCOMPAT_CSUM_V2 | INCOMPAT_64BIT, 14, 6, Some(8)),
+            (INCOMPAT_CSUM_V3, 16, 6, None),
+            (INCOMPAT_CSUM_V3 | INCOMPAT_64BIT, 16, 6, Some(8)),
+        ];
+        for (incompat, length, flags_at, high_at) in cases {
+            let log = Log::new(1, 1, incompat);
+            let superblock = Superblock::parse(&log.blocks[0]).unwrap();
+            let mut bytes = block(DESCRIPTOR, 1);
+            // The first record has a UUID of 16 bytes behind it.
+            for (at, home, flags) in [(12, 5, 0_u16), (12 + length + 16, 6, TAG_LAST | TAG_SAME_UUID)] {
+                put(&mut bytes, at, home);
+                bytes[at + flags_at..at + flags_at + 2].copy_from_slice(&flags.to_be_bytes());
+                if let Some(high_at) = high_at {
+                    put(&mut bytes, at + high_at, 1);
+                }
+            }
+            let (found, behind) = tags(&superblock, &bytes, 1).unwrap();
+            let high = if high_at.is_some() { 1 << 32 } else { 0 };
+            let homes: Vec<_> = found.iter().map(|tag| (tag.home, tag.copy)).collect();
+            assert_eq!(homes, [(high | 5, 2), (high | 6, 3)], "{incompat:#x}");
+            assert_eq!(behind, 4);
+        }
+    }
+
+    #[test]
+    fn a_copy_with_a_wrong_checksum_is_left_out() {
+        let mut log = Log::new(1, 1, INCOMPAT_CSUM_V3);
+        let superblock = Superblock::parse(&log.blocks[0]).unwrap();
+        let chain = crc32c(superblock.seed, &1_u32.to_be_bytes());
+        let mut descriptor = block(DESCRIPTOR, 1);
+        for (slot, (home, flags)) in [(100, 2), (101, 2 | 8)].into_iter().enumerate() {
+            put(&mut descriptor, 12 + slot * 16, home);
+            put(&mut descriptor, 12 + slot * 16 + 4, flags);
+            put(&mut descriptor, 12 + slot * 16 + 12, crc32c(chain, &[0; BLOCK]));
+        }
+        let sum = crc32c(superblock.seed, &descriptor);
+        put(&mut descriptor, BLOCK - 4, sum);
+        let mut commit = block(COMMIT, 1);
+        let sum = crc32c(superblock.seed, &commit);
+        put(&mut commit, 16, sum);
+        log.blocks[1] = descriptor;
+        log.blocks[3][500] = 1;
+        log.blocks[4] = commit;
+        let replay = log.replay();
+        assert_eq!((copies(&replay), replay.wrong_checksums), (vec![(100, 2)], 1));
+    }
 }

@@ -1,0 +1,58 @@
+//! `residue cat`: the bytes of a place.
+
+use super::entries;
+use super::exit::Exit;
+use super::input::Input;
+use super::output::{self, unwritable};
+use super::resolve;
+use crate::error::{Error, Kind, Result};
+use crate::location::Place;
+use crate::scan;
+use std::io::Write as _;
+use std::path::PathBuf;
+
+/// How places are written, for the help.
+const PLACES: &str = "Places:\n  \
+    /etc/shadow                                 a file, where one volume has it\n  \
+    p3:/etc/shadow                              a file on a volume\n  \
+    p3:inode:1204                               an inode or MFT record, deleted ones too\n  \
+    p3:/a.exe:Zone.Identifier                   an alternate data stream\n  \
+    p3:/a.txt:xattr:user.comment                an extended attribute\n  \
+    'disk.qcow2 / p3 ext4 / etc/shadow @ 1204'  a place from a report\n  \
+    p3, disk                                    a volume, the whole disk\n\n\
+    Any place may end in ' @ OFFSET' or ' @ OFFSET+LENGTH' in bytes, also with 0x.\n\
+    In names, %XX stands for the byte XX.";
+
+#[derive(Clone, Debug, clap::Args)]
+#[command(after_help = PLACES)]
+pub(super) struct Args {
+    /// Image to read
+    image: PathBuf,
+    /// Place in the image
+    place: String,
+    #[command(flatten)]
+    input: Input,
+    /// First byte, from the start of the place
+    #[arg(long, value_name = "BYTES")]
+    offset: Option<u64>,
+    /// Number of bytes
+    #[arg(long, value_name = "BYTES")]
+    length: Option<u64>,
+}
+
+pub(super) fn run(args: &Args) -> Result<Exit> {
+    let place = Place::parse(&args.place).map_err(|message| Error::new(Kind::Usage, message))?;
+    let disk = scan::open(&args.image, &args.input.options())?;
+    let content = resolve::open(&disk, &place).map_err(|error| error.in_file(&args.image))?;
+    let offset = args.offset.or(place.offset).unwrap_or(0);
+    let rest = content.size().checked_sub(offset);
+    let rest = rest.ok_or_else(|| Error::truncated("offset", offset, 1, content.size()))?;
+    let length = args.length.or(place.length).unwrap_or(rest);
+    if length > rest {
+        return Err(Error::truncated("length", offset, length, content.size()));
+    }
+    let mut out = output::stdout();
+    entries::copy(content.as_ref(), offset, length, &mut |bytes| out.write_all(bytes).map_err(unwritable))?;
+    out.flush().map_err(unwritable)?;
+    Ok(Exit::Clean)
+}

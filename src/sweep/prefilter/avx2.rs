@@ -1,0 +1,330 @@
+//! The engine for x86-64 with AVX2: half a line of 64 bytes an instruction.
+//!
+//! Bytes become codes of five bits: a letter's number without case, and what else shares its low bits. A
+//! table of 32 entries is two lookups of 16, of which one answers zero, because a lookup whose index has its
+//! highest bit set does. The gate tells exactly which bytes are in the alphabet, by a lookup for each half.
+#![allow(unsafe_code, reason = "vector instructions need a check of the processor and raw loads and stores")]
+
+use super::blocks::{BLOCK, Block, Candidates, Codes, Found, Kernel, LINE, LINES, Scratch};
+use super::buckets::{self, CODES, Frequencies};
+use super::index::Index;
+use super::rarity::Rarity;
+use super::window::{self, Window};
+use crate::rules::Literal;
+use std::arch::is_x86_feature_detected;
+use std::arch::x86_64::{
+    __m128i, __m256i, _MM_HINT_T0, _mm_loadu_si128, _mm_prefetch, _mm256_and_si256,
+    _mm256_broadcastsi128_si256, _mm256_cmpeq_epi8, _mm256_loadu_si256, _mm256_movemask_epi8,
+    _mm256_or_si256, _mm256_set1_epi8, _mm256_setzero_si256, _mm256_shuffle_epi8, _mm256_slli_epi16,
+    _mm256_srli_epi16, _mm256_storeu_si256, _mm256_xor_si256,
+};
+
+/// Bytes of a window of a literal below [`LONG`] bytes.
+const SHORT: usize = 4;
+/// Bytes of a window of a longer literal.
+const LONG: usize = 6;
+/// Bytes of a vector.
+const HALF: usize = LINE / 2;
+
+/// Sets of eight buckets, of short and of long windows.
+const SHORT_SETS: usize = 1;
+const LONG_SETS: usize = 2;
+
+/// A table of 16 entries.
+type Table = [u8; 16];
+/// For each position in a window, the tables of the lower and the upper 16 codes.
+type Sets<const WIDTH: usize> = Vec<[[Table; 2]; WIDTH]>;
+
+/// An alphabet as two tables: a byte is in it when the entries of its low and its high four bits share a bit.
+/// Holds ASCII exactly; above it, high halves are all in or all out.
+#[derive(Debug)]
+struct Alphabet {
+    low: Table,
+    high: Table,
+}
+
+/// The compiled literals.
+#[derive(Debug)]
+pub(super) struct Avx2 {
+    alphabets: [Alphabet; 2],
+    short: Sets<SHORT>,
+    long: Sets<LONG>,
+    short_index: Index,
+    long_index: Index,
+}
+
+/// Whether the processor and the operating system support the engine.
+pub(super) fn is_available() -> bool {
+    is_x86_feature_detected!("avx2")
+        && is_x86_feature_detected!("bmi1")
+        && is_x86_feature_detected!("bmi2")
+        && is_x86_feature_detected!("lzcnt")
+        && is_x86_feature_detected!("popcnt")
+}
+
+impl Alphabet {
+    fn new(members: &[bool; 256]) -> Self {
+        let (mut low, mut high) = ([0; 16], [0; 16]);
+        for half in 0..8 {
+            high[half] = 1 << half;
+        }
+        for (byte, _) in members.iter().enumerate().filter(|(_, is_in)| **is_in) {
+            // Rows above ASCII share a bit with one below; any of its bytes may then pass the gate, too.
+            low[byte % 16] |= 1 << (byte / 16 % 8);
+            high[byte / 16] |= 1 << (byte / 16 % 8);
+        }
+        Self { low, high }
+    }
+}
+
+impl Avx2 {
+    /// Compiles `literals`. Only where [`is_available`] says so.
+    pub(super) fn new(literals: &[Literal], rarity: &Rarity) -> Self {
+        let short = window::choose(literals, rarity, SHORT, |length| length < LONG);
+        let long = window::choose(literals, rarity, LONG, |length| length >= LONG);
+        let alphabets = [
+            Alphabet::new(&window::alphabet(literals, &short, SHORT)),
+            Alphabet::new(&window::alphabet(literals, &long, LONG)),
+        ];
+        Self {
+            alphabets,
+            short: sets(literals, &short, rarity, SHORT_SETS),
+            long: sets(literals, &long, rarity, LONG_SETS),
+            short_index: Index::new(literals, &short, SHORT),
+            long_index: Index::new(literals, &long, LONG),
+        }
+    }
+}
+
+/// The tables of windows of one width.
+fn sets<const WIDTH: usize>(
+    literals: &[Literal],
+    windows: &[Window],
+    rarity: &Rarity,
+    count: usize,
+) -> Sets<WIDTH> {
+    let alphabet = window::alphabet(literals, windows, WIDTH);
+    let mut frequencies: Frequencies = [0.0; CODES];
+    for byte in (0..=255).filter(|&byte: &u8| alphabet[usize::from(byte)] && !byte.is_ascii_uppercase()) {
+        frequencies[usize::from(byte % 32)] += rarity.byte(byte);
+    }
+    let sum: f32 = frequencies.iter().sum();
+    frequencies.iter_mut().for_each(|frequency| *frequency /= sum);
+    let codes: Vec<[u8; WIDTH]> = windows
+        .iter()
+        .map(|window| {
+            let bytes = window.bytes(literals, WIDTH);
+            std::array::from_fn(|at| bytes.get(at).map_or(0, |byte| byte % 32))
+        })
+        .collect();
+    let halves = |table: [u8; CODES]| {
+        let half = |first: usize| std::array::from_fn(|entry| table[first + entry]);
+        [half(0), half(16)]
+    };
+    buckets::deal(&codes, &frequencies, count).into_iter().map(|set| set.map(halves)).collect()
+}
+
+impl Kernel for Avx2 {
+    fn indices(&self) -> [&Index; 2] {
+        [&self.short_index, &self.long_index]
+    }
+
+    fn probe(&self, block: &Block, lines: usize, found: &mut Found) {
+        // SAFETY: an `Avx2` is only made where `is_available` says that the processor has the features.
+        unsafe {
+            self.gate(block, lines, found);
+            let [short, long, wide] = runs(lines, &mut found.scratch);
+            found.wide = wide;
+            let Found { candidates: [short_candidates, long_candidates], scratch, .. } = found;
+            if let [set] = self.short.as_slice() {
+                stage(&[*set], short, 0, scratch, short_candidates);
+            }
+            if let [one, two] = self.long.as_slice() {
+                stage(&[*one, *two], long, 1, scratch, long_candidates);
+            }
+        }
+    }
+}
+
+impl Avx2 {
+    /// Fills the scratch with the block's codes and, as masks, which bytes are in the alphabet of short (0)
+    /// and of long (1) windows and which are zero (2).
+    ///
+    /// The first codes have their highest bit set where bit 4 is, the second where it is not.
+    #[target_feature(enable = "avx2")]
+    fn gate(&self, block: &Block, lines: usize, found: &mut Found) {
+        let [short, long] = self.alphabets.each_ref().map(|alphabet| [&alphabet.low, &alphabet.high]);
+        let (short, long) = ([repeat(short[0]), repeat(short[1])], [repeat(long[0]), repeat(long[1])]);
+        let low_half = _mm256_set1_epi8(0x0f);
+        let high_bit = _mm256_set1_epi8(i8::MIN);
+        let none = _mm256_setzero_si256();
+        let Scratch { codes: [lower, upper, _], masks } = &mut found.scratch;
+        let (from, _) = block.as_chunks::<HALF>();
+        let (lower, _) = lower.as_chunks_mut::<HALF>();
+        let (upper, _) = upper.as_chunks_mut::<HALF>();
+        for line in 0..=lines.min(LINES) {
+            prefetch_next(block, line);
+            let mut words = [0_u64; 3];
+            for half in 0..2 {
+                let at = line * 2 + half;
+                let bytes = load(&from[at]);
+                let low = _mm256_and_si256(bytes, low_half);
+                let high = _mm256_and_si256(_mm256_srli_epi16::<4>(bytes), low_half);
+                // Bits that cross into the neighbouring byte are masked off.
+                let bit_4 = _mm256_and_si256(_mm256_slli_epi16::<3>(bytes), high_bit);
+                let code = _mm256_or_si256(low, bit_4);
+                store(&mut lower[at], code);
+                store(&mut upper[at], _mm256_xor_si256(code, high_bit));
+                let is_out = |[lows, highs]: [__m256i; 2]| {
+                    let shared =
+                        _mm256_and_si256(_mm256_shuffle_epi8(lows, low), _mm256_shuffle_epi8(highs, high));
+                    mask_of(_mm256_cmpeq_epi8(shared, none))
+                };
+                let found = [!is_out(short), !is_out(long), mask_of(_mm256_cmpeq_epi8(bytes, none))];
+                for (word, found) in words.iter_mut().zip(found) {
+                    *word |= u64::from(found) << (HALF * half);
+                }
+            }
+            for (masks, word) in masks.iter_mut().zip(words) {
+                masks[line] = word;
+            }
+        }
+    }
+}
+
+/// Turns the masks from "is in the alphabet" into "a run starts": of four bytes in the first, of six in the
+/// second. Returns the lines that have any, and those that have a run of as many characters with zeros between.
+fn runs(lines: usize, scratch: &mut Scratch) -> [u64; 3] {
+    let [short, long, zero] = &mut scratch.masks;
+    let mut starts = [0; 3];
+    for line in 0..lines.min(LINES) {
+        let pair = |masks: &[u64], line: usize| u128::from(masks[line]) | u128::from(masks[line + 1]) << 64;
+        let (s, l, z) = (pair(short, line), pair(long, line), pair(zero, line));
+        let s2 = s & s >> 1;
+        let l2 = l & l >> 1;
+        let ws = s & z >> 1;
+        let wl = l & z >> 1;
+        let wl2 = wl & wl >> 2;
+        let wide = ws & ws >> 2 & ws >> 4 & s >> 6 | wl2 & wl2 >> 4 & wl >> 8 & l >> 10;
+        let runs = [s2 & s2 >> 2, l2 & l2 >> 2 & l2 >> 4, wide];
+        let [s4, l6, wide] = runs.map(|run| u64::try_from(run & u128::from(u64::MAX)).unwrap_or(0));
+        for (starts, run) in starts.iter_mut().zip([s4, l6, wide]) {
+            *starts |= u64::from(run != 0) << line;
+        }
+        short[line] = s4;
+        long[line] = l6;
+    }
+    starts
+}
+
+/// Looks for windows in the given lines, where the mask `kind` of the scratch lets one start.
+#[target_feature(enable = "avx2,bmi1,bmi2,popcnt")]
+fn stage<const SETS: usize, const WIDTH: usize>(
+    sets: &[[[Table; 2]; WIDTH]; SETS],
+    mut lines: u64,
+    kind: usize,
+    scratch: &Scratch,
+    candidates: &mut Candidates,
+) {
+    let [lower, upper, _] = &scratch.codes;
+    let none = _mm256_setzero_si256();
+    let mut tables = [[[none; 2]; WIDTH]; SETS];
+    for (into, from) in tables.iter_mut().flatten().flatten().zip(sets.iter().flatten().flatten()) {
+        *into = repeat(from);
+    }
+    let mut count = 0;
+    while lines != 0 {
+        let line = usize::try_from(lines.trailing_zeros()).unwrap_or(0) % LINES;
+        lines &= lines - 1;
+        let mut mask = 0;
+        for half in 0..2 {
+            let mut yes = [_mm256_set1_epi8(-1); SETS];
+            for at in 0..WIDTH {
+                let start = line * LINE + half * HALF + at;
+                let (lower, upper) = (load_at(lower, start), load_at(upper, start));
+                for (yes, set) in yes.iter_mut().zip(&tables) {
+                    let [low_table, high_table] = set[at];
+                    let buckets = _mm256_or_si256(
+                        _mm256_shuffle_epi8(low_table, lower),
+                        _mm256_shuffle_epi8(high_table, upper),
+                    );
+                    *yes = _mm256_and_si256(*yes, buckets);
+                }
+            }
+            let any = yes.into_iter().fold(none, |any, yes| _mm256_or_si256(any, yes));
+            mask |= u64::from(!mask_of(_mm256_cmpeq_epi8(any, none))) << (HALF * half);
+        }
+        mask &= scratch.masks[kind][line];
+        let Some(room) = candidates.positions[count..].first_chunk_mut() else { break };
+        write_positions(room, line * LINE, mask);
+        count += usize::try_from(mask.count_ones()).unwrap_or(0);
+    }
+    candidates.count = count;
+}
+
+/// Writes `base` plus the number of each bit in `mask`; the rest of `room` is overwritten with anything.
+///
+/// The first four are written whether they are there or not, because few lines have more, and a branch on
+/// how many would be mispredicted.
+#[inline]
+#[target_feature(enable = "bmi1,popcnt")]
+fn write_positions(room: &mut [u16; LINE], base: usize, mut mask: u64) {
+    let count = usize::try_from(mask.count_ones()).unwrap_or(0);
+    for (number, place) in room.iter_mut().enumerate() {
+        if number >= 4 && number >= count {
+            break;
+        }
+        let bit = usize::try_from(mask.trailing_zeros()).unwrap_or(0);
+        *place = u16::try_from(base + bit).unwrap_or(0);
+        mask &= mask.wrapping_sub(1);
+    }
+}
+
+/// Asks for a line of what follows the block in memory. The processor's own look-ahead stops at the end of a
+/// page, and a block is one: without this, the first loads of each block wait for memory.
+#[inline]
+#[target_feature(enable = "avx2")]
+fn prefetch_next(block: &Block, line: usize) {
+    let next = block.as_ptr().wrapping_add(BLOCK + line * LINE);
+    // SAFETY: a prefetch of any address has no effect that the program can see.
+    unsafe { _mm_prefetch::<_MM_HINT_T0>(next.cast()) }
+}
+
+#[inline]
+#[target_feature(enable = "avx2")]
+fn mask_of(bytes: __m256i) -> u32 {
+    _mm256_movemask_epi8(bytes).cast_unsigned()
+}
+
+/// The same 16 entries in both halves of a vector.
+#[inline]
+#[target_feature(enable = "avx2")]
+fn repeat(table: &Table) -> __m256i {
+    // SAFETY: the table is 16 bytes long and the load needs no alignment.
+    let table: __m128i = unsafe { _mm_loadu_si128(table.as_ptr().cast()) };
+    _mm256_broadcastsi128_si256(table)
+}
+
+#[inline]
+#[target_feature(enable = "avx2")]
+fn load(bytes: &[u8; HALF]) -> __m256i {
+    // SAFETY: the array is 32 bytes long and the load needs no alignment.
+    unsafe { _mm256_loadu_si256(bytes.as_ptr().cast()) }
+}
+
+/// 32 codes from `start` on, which is below a block's end.
+#[inline]
+#[target_feature(enable = "avx2")]
+fn load_at(codes: &Codes, start: usize) -> __m256i {
+    match codes[start..].first_chunk() {
+        Some(codes) => load(codes),
+        None => _mm256_setzero_si256(),
+    }
+}
+
+#[inline]
+#[target_feature(enable = "avx2")]
+fn store(bytes: &mut [u8; HALF], value: __m256i) {
+    // SAFETY: the array is 32 bytes long and the store needs no alignment.
+    unsafe { _mm256_storeu_si256(bytes.as_mut_ptr().cast(), value) }
+}
