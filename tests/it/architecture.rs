@@ -18,6 +18,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("ownership", &["error", "filesystem", "io", "location"]),
     ("finding", &["location", "names", "rules"]),
     ("leftover", &["error", "filesystem", "io", "location", "rules"]),
+    ("policy", &["error"]),
     ("knowngood", &["error", "filesystem", "io"]),
     (
         "sweep",
