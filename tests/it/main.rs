@@ -14,7 +14,7 @@ mod cli;
 mod containers;
 mod detect;
 mod ext4;
-mod leftovers;
+mod gate;
 mod leftovers;
 mod ntfs;
 mod prefilter;
