@@ -7,12 +7,21 @@
 
 mod cache;
 mod codec;
+mod crc32c;
 mod options;
+mod patched;
 mod qcow2;
 mod raw;
+mod reference;
 mod sparse;
+mod split;
+mod vdi;
+mod vhd;
+mod vhdx;
+mod vmdk;
+mod wrapped;
 
-pub use options::{OpenOptions, WithoutParent};
+pub use options::{Chain, OpenOptions, Spool, Unresolved};
 
 use crate::error::{Error, Kind, Result};
 use crate::io::ReadAt;
@@ -54,6 +63,12 @@ pub struct Facts {
     /// Name of the parent (backing file) that the image refers to, escaped.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub parent: Option<String>,
+    /// Wrappings around the container, the outermost first: `gz`, `tar` …
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub wrapping: Vec<String>,
+    /// What of the file is not part of the disk and was not read: each makes the scan incomplete.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub unread: Vec<String>,
     /// What a reader of the report should know: dirty bits, ignored features.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
@@ -68,7 +83,7 @@ pub struct Format {
     /// Name for `--container` and for reports.
     pub name: &'static str,
     /// Whether the bytes look like this format. Looks only; reading errors count as "no".
-    pub probe: fn(&dyn ReadAt) -> bool,
+    pub probe: fn(&dyn ReadAt, &OpenOptions) -> bool,
     /// Opens the container.
     pub open: Open,
 }
@@ -79,8 +94,22 @@ impl fmt::Debug for Format {
     }
 }
 
-/// All formats in the order in which they are probed; `raw` fits anything and comes last.
-pub const FORMATS: &[Format] = &[qcow2::FORMAT, raw::FORMAT];
+/// All formats in the order in which they are probed; `raw` fits anything and comes last; `split`
+/// comes first, because a first part looks like the whole image.
+pub const FORMATS: &[Format] = &[
+    split::FORMAT,
+    qcow2::FORMAT,
+    vmdk::FORMAT,
+    vhdx::FORMAT,
+    vdi::FORMAT,
+    vhd::FORMAT,
+    wrapped::GZIP,
+    wrapped::ZSTD,
+    wrapped::XZ,
+    wrapped::BZIP2,
+    wrapped::TAR,
+    raw::FORMAT,
+];
 
 /// Opens `source` as the first format that recognises it, or as the format called `name`.
 ///
@@ -102,7 +131,7 @@ pub fn open_with(source: Arc<dyn ReadAt>, options: &OpenOptions) -> Result<Arc<d
     }
     let wanted = |format: &&Format| match &options.format {
         Some(name) => format.name == name,
-        None => (format.probe)(source.as_ref()),
+        None => (format.probe)(source.as_ref(), options),
     };
     let format = FORMATS.iter().find(wanted).ok_or_else(|| {
         let known: Vec<_> = FORMATS.iter().map(|format| format.name).collect();

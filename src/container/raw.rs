@@ -5,7 +5,7 @@ use crate::error::Result;
 use crate::io::{Extent, ReadAt};
 use std::sync::Arc;
 
-pub(super) const FORMAT: Format = Format { name: "raw", probe: |_| true, open };
+pub(super) const FORMAT: Format = Format { name: "raw", probe: |_, _| true, open };
 
 #[derive(Debug)]
 struct Raw {

@@ -4,7 +4,7 @@ use super::mapped::MappedFile;
 use super::{Backing, Extent, ReadAt, check_range};
 use crate::error::{Error, Kind, Result};
 use rustix::fs::SeekFrom;
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::os::unix::fs::{FileExt, FileTypeExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -26,12 +26,24 @@ pub enum Access {
 /// # Errors
 /// [`Kind::Io`] when it cannot be opened, [`Kind::Usage`] for directories, pipes and other special files.
 pub fn open(path: &Path, access: Access) -> Result<Arc<dyn ReadAt>> {
-    let file = PlainFile::open(path)?;
+    from_plain(PlainFile::open(path)?, access)
+}
+
+/// Reads a file that is open already; `path` is only what errors call it.
+///
+/// # Errors
+/// As [`open`].
+pub fn from_file(file: File, path: &Path, access: Access) -> Result<Arc<dyn ReadAt>> {
+    from_plain(PlainFile::new(file, path)?, access)
+}
+
+fn from_plain(file: PlainFile, access: Access) -> Result<Arc<dyn ReadAt>> {
     let mappable = file.regular && file.size > 0;
     match access {
         Access::Pread => Ok(Arc::new(file)),
         Access::Mapped if !mappable => {
-            Err(Error::new(Kind::Usage, "only regular, non-empty files can be memory-mapped").in_file(path))
+            let message = "only regular, non-empty files can be memory-mapped";
+            Err(Error::new(Kind::Usage, message).in_file(&file.path))
         }
         Access::Mapped => Ok(Arc::new(MappedFile::new(file)?)),
         Access::Auto if mappable && file.is_local() => Ok(Arc::new(MappedFile::new(file)?)),
@@ -51,12 +63,15 @@ pub(super) struct PlainFile {
 impl PlainFile {
     fn open(path: &Path) -> Result<Self> {
         let failed = |source| Error::io("cannot open", source).in_file(path);
-        let metadata = std::fs::metadata(path).map_err(failed)?;
+        check_kind(&std::fs::metadata(path).map_err(failed)?, path)?;
+        Self::new(File::open(path).map_err(failed)?, path)
+    }
+
+    fn new(file: File, path: &Path) -> Result<Self> {
+        let failed = |source| Error::io("cannot open", source).in_file(path);
+        let metadata = file.metadata().map_err(failed)?;
+        check_kind(&metadata, path)?;
         let kind = metadata.file_type();
-        if !kind.is_file() && !kind.is_block_device() {
-            return Err(Error::new(Kind::Usage, "neither a regular file nor a block device").in_file(path));
-        }
-        let file = File::open(path).map_err(failed)?;
         let size = if kind.is_file() {
             metadata.len()
         } else {
@@ -86,6 +101,14 @@ impl PlainFile {
         rustix::fs::fstatfs(&self.file)
             .is_ok_and(|facts| u64::try_from(facts.f_type).is_ok_and(|magic| !REMOTE.contains(&magic)))
     }
+}
+
+fn check_kind(metadata: &Metadata, path: &Path) -> Result<()> {
+    let kind = metadata.file_type();
+    if kind.is_file() || kind.is_block_device() {
+        return Ok(());
+    }
+    Err(Error::new(Kind::Usage, "neither a regular file nor a block device").in_file(path))
 }
 
 impl ReadAt for PlainFile {

@@ -9,7 +9,7 @@ mod mapped;
 mod window;
 
 pub use fields::Fields;
-pub use file::{Access, open};
+pub use file::{Access, from_file, open};
 pub use window::Window;
 
 use crate::error::{Error, Result};

@@ -23,3 +23,4 @@ mod reports;
 mod support;
 mod sweep;
 mod volumes;
+mod wrapped;

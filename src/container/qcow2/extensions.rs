@@ -4,6 +4,7 @@ use crate::io::{Fields, ReadAt, read_vec};
 use crate::location::escape;
 
 const END: u32 = 0;
+const BACKING_FORMAT: u32 = 0xe279_2aca;
 const FEATURE_NAMES: u32 = 0x6803_f857;
 const DATA_FILE_NAME: u32 = 0x4441_5441;
 
@@ -15,6 +16,8 @@ const EXTENSIONS_MAX: usize = 64;
 pub(super) struct Extensions {
     /// Names of incompatible features by bit.
     names: Vec<(u8, String)>,
+    /// Name of the backing file's format, as the image gives it.
+    backing_format: Vec<u8>,
     /// Name of the external data file, escaped.
     pub(super) data_file: Option<String>,
     pub(super) notes: Vec<String>,
@@ -36,6 +39,7 @@ impl Extensions {
             let Some((kind, data, next)) = split(&rest) else { break };
             match kind {
                 END => return found,
+                BACKING_FORMAT => found.backing_format = data.to_vec(),
                 FEATURE_NAMES => found.names = feature_names(data),
                 DATA_FILE_NAME => found.data_file = Some(escape(data)),
                 _ => {}
@@ -43,6 +47,19 @@ impl Extensions {
             rest = next;
         }
         found
+    }
+
+    /// The backing file's format by this program's name; `None` where it is not declared or not known.
+    pub(super) fn backing_format(&self) -> Option<&'static str> {
+        match self.backing_format.as_slice() {
+            b"raw" => Some("raw"),
+            b"qcow2" => Some("qcow2"),
+            b"vmdk" => Some("vmdk"),
+            b"vdi" => Some("vdi"),
+            b"vhdx" => Some("vhdx"),
+            b"vpc" => Some("vhd"),
+            _ => None,
+        }
     }
 
     /// The name that the image gives to an incompatible feature, or its number.

@@ -4,7 +4,6 @@ use super::extensions::Extensions;
 use crate::container::codec::Codec;
 use crate::error::{Error, Kind, Result};
 use crate::io::{Fields, ReadAt, read_vec};
-use crate::location::escape;
 
 /// First bytes of the file.
 pub(super) const MAGIC: &[u8] = b"QFI\xfb";
@@ -72,8 +71,10 @@ pub(super) struct Header {
     pub(super) l1_entries: u64,
     pub(super) snapshots_at: u64,
     pub(super) snapshots: u32,
-    /// Name of the backing file, escaped.
-    pub(super) backing_file: Option<String>,
+    /// Name of the backing file.
+    pub(super) backing_file: Option<Vec<u8>>,
+    /// Format of the backing file, by this program's name.
+    pub(super) backing_format: Option<&'static str>,
     pub(super) notes: Vec<String>,
 }
 
@@ -115,6 +116,7 @@ impl Header {
             snapshots_at: fields.be_u64(64)?,
             snapshots: fields.be_u32(60)?,
             backing_file: backing_file(file, &fields, cluster)?,
+            backing_format: extensions.backing_format(),
             notes,
         };
         header.check_l1(file.size())?;
@@ -210,8 +212,8 @@ fn codec(features: u64, method: u8) -> Result<Codec> {
     }
 }
 
-/// The backing file's name, escaped; it lies in the first cluster.
-fn backing_file(file: &dyn ReadAt, fields: &Fields<'_>, cluster: ClusterSize) -> Result<Option<String>> {
+/// The backing file's name; it lies in the first cluster.
+fn backing_file(file: &dyn ReadAt, fields: &Fields<'_>, cluster: ClusterSize) -> Result<Option<Vec<u8>>> {
     let (at, length) = (fields.be_u64(8)?, fields.be_u32(16)?);
     if at == 0 || length == 0 {
         return Ok(None);
@@ -222,6 +224,5 @@ fn backing_file(file: &dyn ReadAt, fields: &Fields<'_>, cluster: ClusterSize) ->
     if at.saturating_add(u64::from(length)) > cluster.bytes() {
         return Err(Error::corrupt(8, "backing file name", "a place in the first cluster", at));
     }
-    let name = read_vec(file, at, usize::try_from(length).unwrap_or(usize::MAX))?;
-    Ok(Some(escape(&name)))
+    read_vec(file, at, usize::try_from(length).unwrap_or(usize::MAX)).map(Some)
 }

@@ -9,10 +9,12 @@ mod header;
 mod snapshots;
 mod tables;
 
+use super::reference::{self, ParentName};
 use super::sparse::Sparse;
-use super::{Facts, Format, Image, OpenOptions, WithoutParent};
-use crate::error::{Error, Kind, Result};
+use super::{Facts, Format, Image, OpenOptions};
+use crate::error::Result;
 use crate::io::ReadAt;
+use crate::location::escape;
 use header::Header;
 use std::sync::Arc;
 use tables::Tables;
@@ -20,7 +22,7 @@ use tables::Tables;
 pub(super) const FORMAT: Format = Format { name: "qcow2", probe, open };
 
 /// `QFI\xfb`, and a version that is not the older format's.
-fn probe(source: &dyn ReadAt) -> bool {
+fn probe(source: &dyn ReadAt, _options: &OpenOptions) -> bool {
     let mut start = [0; 8];
     source.read_at(0, &mut start).is_ok()
         && start.starts_with(header::MAGIC)
@@ -29,10 +31,10 @@ fn probe(source: &dyn ReadAt) -> bool {
 
 fn open(source: Arc<dyn ReadAt>, options: &OpenOptions) -> Result<Arc<dyn Image>> {
     let header = Header::read(source.as_ref())?;
-    if let Some(name) = header.backing_file.as_ref().filter(|_| needs_parent(options)) {
-        let message = format!("the image needs its backing file {name}, which was not given");
-        return Err(Error::new(Kind::MissingParent, message));
-    }
+    let parent = match &header.backing_file {
+        Some(name) => reference::parent(options, ParentName { name, format: header.backing_format })?,
+        None => None,
+    };
     let mut notes = header.notes.clone();
     let snapshots = snapshots::names(source.as_ref(), &header, &mut notes);
     let facts = Facts {
@@ -42,14 +44,10 @@ fn open(source: Arc<dyn ReadAt>, options: &OpenOptions) -> Result<Arc<dyn Image>
         stored_size: source.size(),
         compression: Some(header.compression_name().to_owned()),
         snapshots,
-        parent: header.backing_file.clone(),
+        parent: header.backing_file.as_deref().map(escape),
         notes,
         ..Facts::default()
     };
     let tables = Tables::new(&header, Arc::clone(&source));
-    Ok(Arc::new(Sparse::new(tables, vec![source], None, facts)))
-}
-
-fn needs_parent(options: &OpenOptions) -> bool {
-    options.without_parent == WithoutParent::Refuse
+    Ok(Arc::new(Sparse::new(tables, vec![source], parent, facts)))
 }

@@ -1,0 +1,125 @@
+//! The block allocation table, blocks and their sector bitmaps ("Block Allocation Table and Data Blocks").
+
+use super::dynamic::DynamicHeader;
+use super::footer::{DiskType, Footer};
+use crate::container::sparse::{Layout, Piece, Place, peek};
+use crate::error::{Error, Result};
+use crate::io::ReadAt;
+use std::sync::Arc;
+
+/// Table entry of a block that is not stored.
+const UNUSED: u32 = u32::MAX;
+const SECTOR: u64 = 512;
+/// Largest block that is read; the usual ones have 2 MiB.
+const BLOCK_MAX: u64 = 256 << 20;
+/// Bytes of a sector bitmap that one look-up reads.
+const BITMAP_STEP: u64 = 64;
+
+/// A fixed disk: the bytes as they are, up to the footer.
+#[derive(Debug)]
+pub(super) struct Fixed {
+    pub(super) size: u64,
+    pub(super) footer_at: u64,
+}
+
+impl Layout for Fixed {
+    fn size(&self) -> u64 {
+        self.size
+    }
+
+    fn locate(&self, offset: u64) -> Piece {
+        match self.footer_at.checked_sub(offset).filter(|&left| left > 0) {
+            Some(length) => Piece { length, place: Place::Stored { file: 0, at: offset } },
+            None => {
+                let left = self.size.saturating_sub(offset);
+                Piece::missing(left, &Error::truncated("VHD fixed disk", offset, left, self.footer_at))
+            }
+        }
+    }
+}
+
+/// A disk in blocks.
+#[derive(Debug)]
+pub(super) struct Blocks {
+    source: Arc<dyn ReadAt>,
+    size: u64,
+    table_at: u64,
+    block: u64,
+    /// Length of the sector bitmap in front of each block, in bytes.
+    bitmap: u64,
+    kind: DiskType,
+}
+
+impl Blocks {
+    /// The blocks that `header` describes.
+    pub(super) fn new(header: &DynamicHeader, footer: &Footer, source: Arc<dyn ReadAt>) -> Result<Self> {
+        let block = header.block;
+        if !block.is_power_of_two() || !(SECTOR..=BLOCK_MAX).contains(&block) {
+            return Err(Error::corrupt(footer.data_at, "VHD block size", "a power of two up to 2^28", block));
+        }
+        let needed = footer.size.div_ceil(block);
+        if header.entries < needed {
+            let expected = format!("at least {needed}");
+            return Err(Error::corrupt(footer.data_at, "VHD table entries", expected, header.entries));
+        }
+        if header.table_at >= source.size() && needed > 0 {
+            let length = header.entries.saturating_mul(4);
+            return Err(Error::truncated("VHD block table", header.table_at, length, source.size()));
+        }
+        let bitmap = (block / SECTOR).div_ceil(8).next_multiple_of(SECTOR);
+        let (size, table_at, kind) = (footer.size, header.table_at, footer.kind);
+        Ok(Self { source, size, table_at, block, bitmap, kind })
+    }
+
+    fn place(&self, number: u64, inside: u64) -> Result<Piece> {
+        let length = self.block.saturating_sub(inside);
+        let entry_at = self.table_at.saturating_add(number.saturating_mul(4));
+        let mut entry = [0; 4];
+        peek(self.source.as_ref(), entry_at, &mut entry).map_err(|error| error.context("VHD table entry"))?;
+        let entry = u32::from_be_bytes(entry);
+        let differencing = self.kind == DiskType::Differencing;
+        if entry == UNUSED {
+            let place = if differencing { Place::Parent } else { Place::Hole };
+            return Ok(Piece { length, place });
+        }
+        let bitmap_at = u64::from(entry).saturating_mul(SECTOR);
+        let data_at = bitmap_at.saturating_add(self.bitmap).saturating_add(inside);
+        let stored = Place::Stored { file: 0, at: data_at };
+        if !differencing {
+            return Ok(Piece { length, place: stored });
+        }
+        let (own, length) = self.sectors(bitmap_at, inside)?;
+        Ok(Piece { length, place: if own { stored } else { Place::Parent } })
+    }
+
+    /// Whether the sector at byte `inside` of a block is its own, and for how many bytes that holds.
+    fn sectors(&self, bitmap_at: u64, inside: u64) -> Result<(bool, u64)> {
+        let first = inside / SECTOR;
+        let mut bytes = [0; 64];
+        let start = first / 8;
+        let wanted = self.bitmap.saturating_sub(start).min(BITMAP_STEP);
+        let bytes = bytes.get_mut(..usize::try_from(wanted).unwrap_or(0)).unwrap_or_default();
+        peek(self.source.as_ref(), bitmap_at.saturating_add(start), bytes)
+            .map_err(|error| error.context("VHD sector bitmap"))?;
+        // The first sector is the highest bit.
+        let bits = bytes.iter().flat_map(|byte| (0..8u32).rev().map(move |bit| byte >> bit & 1 == 1));
+        let mut bits = bits.skip(usize::try_from(first % 8).unwrap_or(0));
+        let own = bits.next().unwrap_or(false);
+        let same = bits.take_while(|&bit| bit == own).count();
+        let sectors = u64::try_from(same).unwrap_or(0).saturating_add(1);
+        let end = first.saturating_add(sectors).saturating_mul(SECTOR).min(self.block);
+        Ok((own, end.saturating_sub(inside)))
+    }
+}
+
+impl Layout for Blocks {
+    fn size(&self) -> u64 {
+        self.size
+    }
+
+    fn locate(&self, offset: u64) -> Piece {
+        let (number, inside) = (offset / self.block, offset % self.block);
+        let rest = self.block.saturating_sub(inside);
+        self.place(number, inside).unwrap_or_else(|error| Piece::missing(rest, &error))
+    }
+}

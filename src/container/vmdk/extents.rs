@@ -1,0 +1,168 @@
+//! Extents in disk order, and grain directories and tables ("Grain Directory", "Grain Table").
+
+use super::header::Header;
+use crate::container::codec::Codec;
+use crate::container::sparse::{Layout, Piece, Place, peek};
+use crate::error::{Error, Kind, Result};
+use crate::io::ReadAt;
+use std::ops::Range;
+use std::sync::Arc;
+
+/// Length of a grain marker: the grain's first sector and the length of its compressed data.
+const MARKER_LENGTH: u64 = 12;
+
+/// A part of the disk.
+#[derive(Debug)]
+pub(super) enum Extent {
+    /// In grains of a file.
+    Sparse(SparseExtent),
+    /// As it is, from byte `at` of file number `file` on.
+    Flat { file: usize, at: u64 },
+    /// Zeros.
+    Zero,
+    /// Not opened.
+    Missing { kind: Kind, reason: Arc<str> },
+}
+
+impl Extent {
+    /// An extent that cannot be had because of `error`.
+    pub(super) fn missing(error: &Error) -> Self {
+        Self::Missing { kind: error.kind(), reason: error.to_string().into() }
+    }
+}
+
+/// The disk as its extents make it up.
+#[derive(Debug)]
+pub(super) struct Extents {
+    list: Vec<(Range<u64>, Extent)>,
+    /// Where grains lie that no table places.
+    unallocated: Place,
+}
+
+impl Extents {
+    /// Extents with the disk ranges that they cover, in disk order without gaps.
+    pub(super) fn new(list: Vec<(Range<u64>, Extent)>, unallocated: Place) -> Self {
+        Self { list, unallocated }
+    }
+}
+
+impl Layout for Extents {
+    fn size(&self) -> u64 {
+        self.list.last().map_or(0, |(range, _)| range.end)
+    }
+
+    fn locate(&self, offset: u64) -> Piece {
+        let number = self.list.partition_point(|(range, _)| range.end <= offset);
+        let Some((range, extent)) = self.list.get(number) else {
+            return Piece::missing(1, &Error::truncated("VMDK", offset, 1, self.size()));
+        };
+        let (inside, left) = (offset.saturating_sub(range.start), range.end.saturating_sub(offset));
+        let mut piece = match extent {
+            Extent::Flat { file, at } => {
+                Piece { length: left, place: Place::Stored { file: *file, at: at.saturating_add(inside) } }
+            }
+            Extent::Zero => Piece { length: left, place: Place::Hole },
+            Extent::Missing { kind, reason } => {
+                Piece { length: left, place: Place::Missing { kind: *kind, reason: Arc::clone(reason) } }
+            }
+            Extent::Sparse(sparse) => sparse.locate(range.start, inside, left, &self.unallocated),
+        };
+        piece.length = piece.length.min(left);
+        piece
+    }
+}
+
+/// A sparse extent's directory and tables.
+#[derive(Debug)]
+pub(super) struct SparseExtent {
+    source: Arc<dyn ReadAt>,
+    file: usize,
+    capacity: u64,
+    grain: u64,
+    table_entries: u64,
+    directory_at: u64,
+    zero_grains: bool,
+    compressed: bool,
+}
+
+impl SparseExtent {
+    /// The extent that `header` describes, in `source`, which has number `file`.
+    pub(super) fn new(header: &Header, file: usize, source: Arc<dyn ReadAt>) -> Result<Self> {
+        Ok(Self {
+            source,
+            file,
+            capacity: header.capacity_bytes(),
+            grain: header.grain_bytes(),
+            table_entries: header.table_entries,
+            directory_at: header.directory_at(),
+            zero_grains: header.has_zero_grains(),
+            compressed: header.is_compressed(),
+        })
+    }
+
+    fn read_u32(&self, what: &str, at: u64) -> Result<u64> {
+        let mut bytes = [0; 4];
+        peek(self.source.as_ref(), at, &mut bytes).map_err(|error| error.context(what))?;
+        Ok(u32::from_le_bytes(bytes).into())
+    }
+
+    /// The place of byte `offset` of the extent, which starts at `base` of the disk and has `left` bytes
+    /// from here on.
+    fn locate(&self, base: u64, offset: u64, left: u64, unallocated: &Place) -> Piece {
+        if offset >= self.capacity {
+            let what = "extent shorter than its descriptor says";
+            return Piece::missing(left, &Error::truncated(what, offset, left, self.capacity));
+        }
+        let (grain, inside) = (offset / self.grain, offset % self.grain);
+        let (table, index) = (grain / self.table_entries, grain % self.table_entries);
+        let grains_left = self.table_entries.saturating_sub(index);
+        let table_rest = grains_left.saturating_mul(self.grain).saturating_sub(inside);
+        let entry = self.directory_at.saturating_add(table.saturating_mul(4));
+        let table = match self.read_u32("grain directory entry", entry) {
+            Ok(0) => return Piece { length: table_rest, place: unallocated.clone() },
+            Ok(table) => table,
+            Err(error) => return Piece::missing(table_rest, &error),
+        };
+        let rest = self.grain.saturating_sub(inside);
+        let entry = table.saturating_mul(512).saturating_add(index.saturating_mul(4));
+        let place = match self.read_u32("grain table entry", entry) {
+            Ok(0) => Ok(unallocated.clone()),
+            Ok(1) if self.zero_grains => Ok(Place::Hole),
+            Ok(sector) if self.compressed => self.compressed(base, grain, sector.saturating_mul(512)),
+            Ok(sector) => {
+                Ok(Place::Stored { file: self.file, at: sector.saturating_mul(512).saturating_add(inside) })
+            }
+            Err(error) => Err(error),
+        };
+        match place {
+            Ok(place) => Piece { length: rest, place },
+            Err(error) => Piece::missing(rest, &error),
+        }
+    }
+
+    /// The compressed grain whose marker is at byte `at`.
+    fn compressed(&self, base: u64, grain: u64, at: u64) -> Result<Place> {
+        let mut marker = [0; 12];
+        peek(self.source.as_ref(), at, &mut marker).map_err(|error| error.context("grain marker"))?;
+        let [a, b, c, d, e, f, g, h, length @ ..] = marker;
+        let sector = u64::from_le_bytes([a, b, c, d, e, f, g, h]);
+        let length = u64::from(u32::from_le_bytes(length));
+        let start = grain.saturating_mul(self.grain);
+        if sector != start / 512 {
+            return Err(Error::corrupt(at, "sector in the grain marker", start / 512, sector));
+        }
+        // Deflate adds at most some bytes to what it cannot compress.
+        let length_max = self.grain.saturating_mul(2).saturating_add(1024);
+        if length == 0 || length > length_max {
+            return Err(Error::corrupt(at, "length of a grain", format!("1 to {length_max}"), length));
+        }
+        let end = start.saturating_add(self.grain).min(self.capacity);
+        Ok(Place::Encoded {
+            file: self.file,
+            at: at.saturating_add(MARKER_LENGTH),
+            length,
+            unit: base.saturating_add(start)..base.saturating_add(end),
+            codec: Codec::Zlib,
+        })
+    }
+}
