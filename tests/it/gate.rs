@@ -294,3 +294,47 @@ fn mactime_reads_the_body_file() {
     let text = String::from_utf8(output.stdout).unwrap();
     assert!(text.lines().any(|line| line.contains("p1:/home/deploy/.ssh/id_ed25519")), "{text}");
 }
+
+/// The shell steps of the recipes, by name.
+fn steps() -> Vec<(String, String)> {
+    let page = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/ci.md")).unwrap();
+    let mut steps = Vec::new();
+    for part in page.split("<!-- step: ").skip(1) {
+        let (name, rest) = part.split_once(" -->").unwrap();
+        let (_, rest) = rest.split_once("```sh\n").unwrap();
+        let (text, _) = rest.split_once("```").unwrap();
+        steps.push((name.to_owned(), text.to_owned()));
+    }
+    steps
+}
+
+#[test]
+fn the_shell_steps_of_the_recipes_work_as_they_are_written() {
+    let folder = TempDir::new().unwrap();
+    fs::write(folder.path().join("allow.toml"), "").unwrap();
+    fs::write(folder.path().join("team.key"), "0123456789abcdef0123456789abcdef").unwrap();
+    let steps = steps();
+    assert_eq!(steps.len(), 3);
+    let program = Path::new(env!("CARGO_BIN_EXE_residue")).parent().unwrap();
+    let path = format!("{}:{}", program.display(), std::env::var("PATH").unwrap());
+    let shell = |text: &str| {
+        let mut command = Command::new("sh");
+        command.args(["-c", text]).current_dir(folder.path()).env("PATH", &path).env("IMAGE", image());
+        command.output().unwrap()
+    };
+    // The baseline of the second step is a scan under the same key.
+    let made = shell("residue scan -q --key team.key -o jsonl:last.jsonl \"$IMAGE\"");
+    assert_eq!(made.status.code(), Some(1), "{made:?}");
+    let codes = [("gate", 1), ("baseline", 0), ("attest", 1)];
+    for ((name, text), (expected, code)) in steps.iter().zip(codes) {
+        assert_eq!(name, expected);
+        let output = shell(text);
+        assert_eq!(output.status.code(), Some(code), "{name}: {output:?}");
+        let made = ["gate.sarif", "gate.xml", "gate.html", "gate.jsonl", "statement.json"];
+        let files: Vec<_> = made.iter().filter(|file| folder.path().join(file).exists()).collect();
+        assert!(!files.is_empty(), "{name}");
+        made.iter().filter(|file| text.contains(**file)).for_each(|file| {
+            fs::remove_file(folder.path().join(file)).unwrap();
+        });
+    }
+}
