@@ -63,6 +63,7 @@ pub struct Residual {
 
 /// What is known of a container apart from the disk's bytes.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Facts {
     /// Name of the format, as `--container` takes it: `raw`, `qcow2` …
     #[serde(deserialize_with = "crate::names::read")]

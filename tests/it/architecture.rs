@@ -18,7 +18,6 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("ownership", &["error", "filesystem", "io", "location"]),
     ("finding", &["location", "names", "rules"]),
     ("leftover", &["error", "filesystem", "io", "location", "rules"]),
-    ("policy", &["error"]),
     ("knowngood", &["error", "filesystem", "io"]),
     (
         "sweep",
@@ -40,7 +39,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("record", &["container", "coverage", "filesystem", "finding", "leftover", "rules", "volume"]),
     (
         "report",
-        &["volume", "coverage", "error", "finding", "leftover", "location", "names", "record", "rules"],
+        &["coverage", "error", "finding", "leftover", "location", "names", "record", "rules", "volume"],
     ),
 ];
 

@@ -15,6 +15,7 @@ mod containers;
 mod detect;
 mod ext4;
 mod hostile_containers;
+mod gate;
 mod leftovers;
 mod ntfs;
 mod prefilter;
