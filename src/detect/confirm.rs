@@ -111,7 +111,7 @@ impl Search<'_> {
             None => (1..captures.group_len())
                 .filter_map(group)
                 .find(|range| !range.is_empty())
-                .or_else(|| Some(matched)),
+                .or(Some(matched)),
         };
         chosen.filter(|range| !range.is_empty())
     }
