@@ -15,7 +15,6 @@ mod containers;
 mod detect;
 mod ext4;
 mod leftovers;
-mod leftovers;
 mod ntfs;
 mod prefilter;
 mod recognised;
