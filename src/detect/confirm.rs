@@ -108,10 +108,9 @@ impl Search<'_> {
         let group = |index| captures.get_group(index).map(|span| span.range());
         let chosen = match self.group {
             Some(index) => group(index),
-            None => (1..captures.group_len())
-                .filter_map(group)
-                .find(|range| !range.is_empty())
-                .or(Some(matched)),
+            None => {
+                (1..captures.group_len()).filter_map(group).find(|range| !range.is_empty()).or(Some(matched))
+            }
         };
         chosen.filter(|range| !range.is_empty())
     }

@@ -174,8 +174,7 @@ fn sec1(parts: &[Element<'_>], outer_curve: Option<&[u8]>) -> Option<Parsed> {
     if curve.is_none() && !(20..=66).contains(&secret.len()) {
         return None;
     }
-    let point =
-        tagged(0xa1).and_then(Element::read).and_then(|bits| bits.content.get(1..));
+    let point = tagged(0xa1).and_then(Element::read).and_then(|bits| bits.content.get(1..));
     let public = curve
         .and_then(|curve| curve.ssh_name)
         .zip(point)
