@@ -15,6 +15,7 @@ mod containers;
 mod detect;
 mod ext4;
 mod hostile_containers;
+mod image_files;
 mod leftovers;
 mod ntfs;
 mod prefilter;
