@@ -41,6 +41,16 @@ impl fmt::Debug for Secret {
     }
 }
 
+/// How a finding stands to an earlier scan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Baseline {
+    /// The earlier scan had it.
+    Known,
+    /// The earlier scan did not have it.
+    New,
+}
+
 /// A finding. Absent means "not applicable".
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Finding {
@@ -92,6 +102,12 @@ pub struct Finding {
     /// The package that the file belongs to unchanged, or the published test key that it is.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub known_good: Option<String>,
+    /// Why it is accepted, by whom and until when, as an allow-list says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub allowed: Option<String>,
+    /// Whether an earlier scan had it; absent without a baseline.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub baseline: Option<Baseline>,
     /// How to remove it.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub remedy: String,

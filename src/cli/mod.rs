@@ -3,10 +3,13 @@
 //! Results go to standard output, everything else to standard error, one line a message. What comes from
 //! the evidence is escaped before it reaches a terminal.
 
+mod accepted;
+mod allow;
 mod cat;
 mod checks;
 mod completions;
 mod crosscheck;
+mod diff;
 mod entries;
 mod exit;
 mod info;
@@ -15,9 +18,11 @@ mod listing;
 mod ls;
 mod output;
 mod progress;
+mod report;
 mod resolve;
 mod rules;
 mod scan;
+mod wanted;
 
 use crate::error::Result;
 use clap::{Parser, Subcommand};
@@ -46,6 +51,12 @@ enum Command {
     Cat(cat::Args),
     /// Read every file a second time with an independent reader, and compare
     Crosscheck(crosscheck::Args),
+    /// Write reports of an earlier scan, without the image
+    Report(report::Args),
+    /// Compare two scans or two images: what is gone, what is new, what only moved
+    Diff(diff::Args),
+    /// Write an allow-list entry for a finding
+    Allow(allow::Args),
     /// Show or check the rules for secrets
     #[command(subcommand)]
     Rules(rules::Command),
@@ -87,6 +98,9 @@ fn run(command: Command) -> Result<Exit> {
         Command::Ls(args) => ls::run(&args),
         Command::Cat(args) => cat::run(&args),
         Command::Crosscheck(args) => crosscheck::run(&args),
+        Command::Report(args) => report::run(&args),
+        Command::Diff(args) => diff::run(&args),
+        Command::Allow(args) => allow::run(&args),
         Command::Rules(command) => rules::run(&command),
         Command::Checks(command) => checks::run(&command),
         Command::Completions(args) => completions::run(&args),

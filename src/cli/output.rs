@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Kind, Result};
 use crate::location::{escape, harmless};
-use crate::record::Record;
+use crate::record::{EntryFacts, Record};
 use crate::report::{self, Format, Report, Settings};
 use std::fs::File;
 use std::io::{self, BufWriter, IsTerminal as _, Write};
@@ -66,6 +66,16 @@ impl Wanted {
         Ok(Self { format, path: (file != "-").then(|| PathBuf::from(file)) })
     }
 
+    /// Whether it shows the entries of file systems.
+    pub(super) fn entries(&self) -> bool {
+        self.format.entries
+    }
+
+    /// Name of the format.
+    pub(super) fn name(&self) -> &'static str {
+        self.format.name
+    }
+
     /// A report on standard output.
     pub(super) fn stdout(format: &'static Format) -> Self {
         Self { format, path: None }
@@ -117,6 +127,11 @@ impl Outputs {
     /// Hands a record to every report.
     pub(super) fn write(&mut self, record: &Record<'_>) -> Result<()> {
         self.reports.iter_mut().try_for_each(|report| report.write(record))
+    }
+
+    /// Hands an entry to every report.
+    pub(super) fn entry(&mut self, entry: &EntryFacts) -> Result<()> {
+        self.reports.iter_mut().try_for_each(|report| report.entry(entry))
     }
 
     /// Ends every report and gives the files their names.

@@ -1,45 +1,20 @@
 //! `residue scan`: the main job.
 
+use super::entries;
 use super::exit::Exit;
 use super::input::Input;
+use super::listing::{self, Select};
 use super::output::{self, Outputs, Wanted};
 use super::progress::Progress;
+use super::wanted::{Reports, Rules};
 use crate::error::{Error, Kind, Result};
+use crate::io::{self, Access};
 use crate::location::escape;
 use crate::record::{Record, Summary};
-use crate::report::{self, Gate, Policy, words};
-use crate::rules::Severity;
+use crate::report::{Accepted, Gate, words};
 use crate::scan::{self, Engine, Options};
-use clap::ValueEnum;
-use clap::builder::PossibleValuesParser;
+use sha2::{Digest as _, Sha256};
 use std::path::{Path, PathBuf};
-
-/// A severity on the command line.
-#[derive(Clone, Copy, Debug, ValueEnum)]
-pub(super) enum Threshold {
-    /// Worth knowing
-    Info,
-    /// Untidy
-    Low,
-    /// To be removed before the image leaves
-    Medium,
-    /// Gives access to something
-    High,
-    /// Gives access to much, at once
-    Critical,
-}
-
-impl From<Threshold> for Severity {
-    fn from(threshold: Threshold) -> Self {
-        match threshold {
-            Threshold::Info => Self::Info,
-            Threshold::Low => Self::Low,
-            Threshold::Medium => Self::Medium,
-            Threshold::High => Self::High,
-            Threshold::Critical => Self::Critical,
-        }
-    }
-}
 
 #[derive(Clone, Debug, clap::Args)]
 pub(super) struct Args {
@@ -48,24 +23,10 @@ pub(super) struct Args {
     images: Vec<PathBuf>,
     #[command(flatten)]
     input: Input,
-    /// Format of the report on standard output, or of `-o` without a format of its own
-    #[arg(long, value_name = "FORMAT", default_value = "text", value_parser = formats())]
-    format: String,
-    /// Write a report to a file instead of standard output; may be given several times
-    #[arg(short, long, value_name = "[FORMAT:]FILE")]
-    output: Vec<String>,
-    /// Replace files that exist
-    #[arg(long)]
-    force: bool,
-    /// Exit with 1 when there is a finding of this severity or above
-    #[arg(long, value_name = "SEVERITY", value_enum, default_value = "medium")]
-    fail_on: Threshold,
-    /// Count work cut short by a limit and locked archives as incomplete
-    #[arg(long)]
-    strict: bool,
-    /// Do not exit with 3 because of what was not read, not understood or damaged
-    #[arg(long)]
-    accept_gaps: bool,
+    #[command(flatten)]
+    reports: Reports,
+    #[command(flatten)]
+    rules: Rules,
     /// Show secrets in full; the report is then as secret as they are
     #[arg(long)]
     show_secrets: bool,
@@ -79,11 +40,17 @@ pub(super) struct Args {
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     skip: Vec<String>,
     /// Further rules, in TOML
-    #[arg(long, value_name = "FILE")]
-    rules: Vec<PathBuf>,
+    #[arg(long = "rules", value_name = "FILE")]
+    rule_files: Vec<PathBuf>,
     /// File whose content keys the fingerprints, so that they compare across images
     #[arg(long, value_name = "FILE")]
     key: Option<PathBuf>,
+    /// Hash the image file (SHA-256) while it is scanned
+    #[arg(long)]
+    hash: bool,
+    /// Write an in-toto statement about the verdict; the same as --hash -o attest:FILE
+    #[arg(long, value_name = "FILE")]
+    attest: Option<String>,
     /// Number of threads; 0 is one for each processor
     #[arg(long, value_name = "N", default_value_t = 0)]
     threads: usize,
@@ -92,53 +59,49 @@ pub(super) struct Args {
     quiet: bool,
 }
 
-fn formats() -> PossibleValuesParser {
-    PossibleValuesParser::new(report::FORMATS.iter().map(|format| format.name))
-}
-
 pub(super) fn run(args: &Args) -> Result<Exit> {
     let options = options(args)?;
     let engine = Engine::new(&options)?;
-    let mut outputs = Outputs::create(&wanted(args)?, args.force)?;
+    let accepted = args.rules.accepted()?;
+    let mut wanted = args.reports.wanted()?;
+    if let Some(file) = &args.attest {
+        wanted.push(Wanted::parse(&format!("attest:{file}"), crate::report::format("attest")?)?);
+    }
+    let entries = wanted.iter().any(Wanted::entries);
+    let outputs = args.reports.create(&wanted)?;
+    let mut run = Run { args, engine, options, accepted, outputs, entries };
     let mut exit = Exit::Clean;
     for image in &args.images {
-        let summary = scan_image(&engine, image, &options, &mut Run { args, outputs: &mut outputs })?;
-        if !args.quiet && !args.output.is_empty() {
+        let summary = run.image(image)?;
+        if !args.quiet && args.reports.is_silent() {
             output::say(&format!("{}: {}", summary.image, words::decision(&summary)));
         }
         exit = exit.max(summary.exit_reason.into());
     }
-    outputs.finish()?;
+    run.outputs.finish()?;
     Ok(exit)
-}
-
-fn wanted(args: &Args) -> Result<Vec<Wanted>> {
-    let format = report::format(&args.format)?;
-    if args.output.is_empty() {
-        return Ok(vec![Wanted::stdout(format)]);
-    }
-    args.output.iter().map(|value| Wanted::parse(value, format)).collect()
 }
 
 fn options(args: &Args) -> Result<Options> {
     let key = args.key.as_deref().map(read_key).transpose()?;
+    let policy = args.rules.policy();
     Ok(Options {
         threads: args.threads,
         show_secrets: args.show_secrets,
         only: args.only.clone(),
         skip: args.skip.clone(),
         key,
-        rule_files: args.rules.clone(),
+        rule_files: args.rule_files.clone(),
         all_verdicts: args.possible,
-        fail_on: args.fail_on.into(),
-        strict: args.strict,
-        accept_gaps: args.accept_gaps,
+        fail_on: policy.fail_on,
+        strict: policy.strict,
+        accept_gaps: policy.accept_gaps,
         ..args.input.options()
     })
 }
 
 /// The key for fingerprints: a hash of the whole file, so that any random content will do.
-fn read_key(path: &Path) -> Result<[u8; 32]> {
+pub(super) fn read_key(path: &Path) -> Result<[u8; 32]> {
     /// Less than this cannot keep fingerprints of guessable secrets from being tried out.
     const KEY_MIN: usize = 16;
     let content =
@@ -154,34 +117,81 @@ fn read_key(path: &Path) -> Result<[u8; 32]> {
     Ok(blake3::derive_key("residue fingerprint key file", &content))
 }
 
-/// What one run writes to.
+/// A run over several images.
 struct Run<'a> {
     args: &'a Args,
-    outputs: &'a mut Outputs,
+    engine: Engine,
+    options: Options,
+    accepted: Accepted,
+    outputs: Outputs,
+    entries: bool,
 }
 
-/// Scans one image into the reports. An image that cannot be read is a result, too: its summary says so.
-fn scan_image(engine: &Engine, image: &Path, options: &Options, run: &mut Run<'_>) -> Result<Summary> {
-    let name = escape(image.file_name().unwrap_or(image.as_os_str()).as_encoded_bytes());
-    let progress = Progress::new(&name, run.args.quiet);
-    let policy =
-        Policy { fail_on: options.fail_on, strict: options.strict, accept_gaps: options.accept_gaps };
-    let mut gate = Gate::new(policy);
-    let result = scan::run(engine, image, options, &progress, &mut |record| {
-        match &record {
-            Record::Finding(finding) => gate.count(finding),
-            // The gate has a word to say on the summary first.
-            Record::Summary(_) => return Ok(()),
-            Record::Scan(_) | Record::Gap(_) => {}
+impl Run<'_> {
+    /// Scans one image into the reports. An image that cannot be read is a result, too: its summary says so.
+    fn image(&mut self, image: &Path) -> Result<Summary> {
+        let hash = self.args.hash || self.args.attest.is_some();
+        let (summary, digest) = std::thread::scope(|threads| {
+            let hasher = hash.then(|| threads.spawn(|| image_sha256(image)));
+            let summary = self.scan(image);
+            let panicked = |_| Err(Error::new(Kind::Io, "the thread that hashes the image stopped"));
+            (summary, hasher.map(|hasher| hasher.join().unwrap_or_else(panicked)))
+        });
+        let mut summary = summary?;
+        if summary.error.is_none() {
+            summary.image_sha256 = digest.transpose()?;
+            if self.entries {
+                self.list(image)?;
+            }
+        } else if let Some(error) = &summary.error {
+            output::say(error);
         }
-        run.outputs.write(&record)
-    });
-    progress.clear();
-    let mut summary = result?;
-    gate.judge(&mut summary);
-    if let Some(error) = &summary.error {
-        output::say(error);
+        self.outputs.write(&Record::Summary(&summary))?;
+        Ok(summary)
     }
-    run.outputs.write(&Record::Summary(&summary))?;
-    Ok(summary)
+
+    fn scan(&mut self, image: &Path) -> Result<Summary> {
+        let name = escape(image.file_name().unwrap_or(image.as_os_str()).as_encoded_bytes());
+        let progress = Progress::new(&name, self.args.quiet);
+        let mut gate = Gate::new(self.args.rules.policy());
+        self.accepted.allow.restart();
+        let result = scan::run(&self.engine, image, &self.options, &progress, &mut |record| match record {
+            Record::Finding(finding) => {
+                let mut finding = finding.clone();
+                self.accepted.mark(&mut finding);
+                gate.count(&finding);
+                self.outputs.write(&Record::Finding(&finding))
+            }
+            // The gate has a word to say on the summary first.
+            Record::Summary(_) => Ok(()),
+            Record::Scan(_) | Record::Gap(_) => self.outputs.write(&record),
+        });
+        progress.clear();
+        let mut summary = result?;
+        gate.judge(&mut summary);
+        summary.notes.extend(self.accepted.allow.notes(self.accepted.today));
+        for note in &summary.notes {
+            output::say(&format!("{name}: {note}"));
+        }
+        Ok(summary)
+    }
+
+    /// Hands the entries of the image's file systems to the reports that show them.
+    fn list(&mut self, image: &Path) -> Result<()> {
+        let disk = scan::open(image, &self.options)?;
+        let select = Select { deleted: true, ..Select::default() };
+        // What the walk could not read is among the scan's gaps already.
+        listing::walk(&disk, &select, &mut |entry| self.outputs.entry(entry)).map(|_| ())
+    }
+}
+
+/// SHA-256 of the image file as it is stored, in hexadecimal.
+fn image_sha256(image: &Path) -> Result<String> {
+    let file = io::open(image, Access::Pread)?;
+    let mut hasher = Sha256::new();
+    entries::copy(file.as_ref(), 0, file.size(), &mut |bytes| {
+        hasher.update(bytes);
+        Ok(())
+    })?;
+    Ok(data_encoding::HEXLOWER.encode(&hasher.finalize()))
 }

@@ -63,6 +63,7 @@ pub struct Residual {
 
 /// What is known of a container apart from the disk's bytes.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Facts {
     /// Name of the format, as `--container` takes it: `raw`, `qcow2` …
     #[serde(deserialize_with = "crate::names::read")]
@@ -90,10 +91,10 @@ pub struct Facts {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub parent: Option<String>,
     /// Wrappings around the container, the outermost first: `gz`, `tar` …
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub wrapping: Vec<String>,
     /// What of the file is not part of the disk and was not read: each makes the scan incomplete.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unread: Vec<String>,
     /// What a reader of the report should know: dirty bits, ignored features.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

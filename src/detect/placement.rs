@@ -5,13 +5,13 @@
 //! how many from it on, which bytes can follow it, and whether every match has one at all. All answers err on
 //! the side of more: assertions such as `\b` count as true.
 
-use aho_corasick::automaton::Automaton as _;
-use aho_corasick::automaton::StateID as KeywordState;
+use aho_corasick::automaton::{Automaton as _, StateID as KeywordState};
 use aho_corasick::nfa::noncontiguous::NFA as Keywords;
 use aho_corasick::{Anchored, MatchKind};
 use regex_automata::nfa::thompson::{NFA, State};
 use regex_automata::util::primitives::StateID;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::rc::Rc;
 
 /// Longest match in bytes that is looked at; what a regex allows beyond it is cut.
 pub(super) const SPAN_MAX: usize = 4096;
@@ -68,6 +68,10 @@ impl ByteSet {
         self.0[usize::from(byte >> 7)] & (1 << (byte & 127)) != 0
     }
 
+    fn insert_range(&mut self, start: u8, end: u8) {
+        (start..=end).for_each(|byte| self.insert(byte));
+    }
+
     fn is_full(self) -> bool {
         self.0 == [u128::MAX; 2]
     }
@@ -98,130 +102,369 @@ pub(super) fn analyse(nfa: &NFA, keywords: &[Vec<u8>], ignore_case: bool) -> Res
         .ascii_case_insensitive(ignore_case)
         .build(keywords)
         .map_err(|error| error.to_string())?;
-    let mut special = ByteSet::default();
-    for &byte in keywords.iter().flatten() {
-        special.insert(byte);
-        if ignore_case {
-            special.insert(byte.to_ascii_uppercase());
-        }
+    let mut special: Vec<u8> = keywords.concat();
+    if ignore_case {
+        special.extend(special.to_ascii_uppercase());
     }
-    let walk = Walk {
-        nfa,
-        keywords: &automaton,
-        lens: keywords.iter().map(Vec::len).collect(),
-        alphabet: alphabet(nfa, special),
-    };
-    Ok(walk.run())
+    special.sort_unstable();
+    special.dedup();
+    let heads = Product::new(nfa, &automaton, special).walk(keywords.len());
+    let mut ahead = Ahead::new(nfa);
+    let mut known: BTreeMap<BTreeSet<StateID>, Placement> = BTreeMap::new();
+    let mut placements = Vec::with_capacity(keywords.len());
+    for (keyword, head) in keywords.iter().zip(&heads.keywords) {
+        // Keywords that end at the same place of the regex share what follows.
+        let after = known.entry(head.reached.clone()).or_insert_with(|| ahead.look(&head.reached));
+        let mut placement = after.clone();
+        placement.before = head.end.min(SPAN_MAX).saturating_sub(keyword.len());
+        placement.is_clipped |= head.end > SPAN_MAX;
+        placement.after += if head.reached.is_empty() { 0 } else { keyword.len() };
+        placements.push(placement);
+    }
+    Ok(Analysis { placements, has_bare_match: heads.has_bare_match })
 }
 
-/// One byte of each class that neither automaton tells apart: every byte of a keyword, and one other byte of
-/// each class of the regex.
-fn alphabet(nfa: &NFA, special: ByteSet) -> Vec<u8> {
-    let mut classes = ByteSet::default();
-    (0..=255)
-        .filter(|&byte| {
-            let class = nfa.byte_classes().get(byte);
-            let is_first = !classes.contains(class);
-            if special.contains(byte) {
-                return true;
-            }
-            classes.insert(class);
-            is_first
-        })
-        .collect()
-}
-
-struct Walk<'a> {
+/// The regex's and the keywords' automaton side by side, up to the first keyword that is complete.
+struct Product<'a> {
     nfa: &'a NFA,
     keywords: &'a Keywords,
-    lens: Vec<usize>,
-    alphabet: Vec<u8>,
+    /// Bytes that stand in a keyword; all others lead the keywords' automaton to its start.
+    special: Vec<u8>,
+    /// For each state of the keywords' automaton the special bytes that do not lead to its start.
+    turns: HashMap<KeywordState, Rc<[(u8, KeywordState)]>>,
+    index: HashMap<Pair, usize>,
+    nodes: Vec<Node>,
 }
 
-/// States of the regex's and the keywords' automaton at the same place of a text.
-type Layer = BTreeSet<(StateID, KeywordState)>;
+/// A state of both automata, and where it leads.
+#[derive(Default)]
+struct Node {
+    steps: Vec<(usize, usize)>,
+    completions: Vec<(usize, StateID)>,
+    is_match: bool,
+    visit: Walked,
+}
 
-impl Walk<'_> {
-    fn run(&self) -> Analysis {
-        let count = self.lens.len();
-        let mut out = Analysis { placements: vec![Placement::default(); count], has_bare_match: false };
-        let mut reached: Vec<BTreeSet<StateID>> = vec![BTreeSet::new(); count];
-        let start = self.keywords.start_state(Anchored::No).unwrap_or_default();
-        let first = closure(self.nfa, [self.nfa.start_anchored()]);
-        let mut layer: Layer = first.into_iter().map(|state| (state, start)).collect();
-        for consumed in 1..=SPAN_MAX + 1 {
-            out.has_bare_match |=
-                layer.iter().any(|&(state, _)| matches!(self.nfa.state(state), State::Match { .. }));
-            let next = self.advance(&layer, |keyword, target| {
-                let placement = &mut out.placements[keyword];
-                placement.before = placement.before.max(consumed - self.lens[keyword]);
-                placement.is_clipped |= consumed > SPAN_MAX;
-                reached[keyword].insert(target);
-            });
-            if next.is_empty() {
-                break;
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum Walked {
+    #[default]
+    Unseen,
+    Open,
+    Done,
+}
+
+/// What leads up to the keywords.
+#[derive(Default)]
+struct Heads {
+    keywords: Vec<Head>,
+    has_bare_match: bool,
+}
+
+/// What leads up to one keyword.
+#[derive(Clone, Default)]
+struct Head {
+    /// Most bytes of a match up to the keyword's end; [`UNBOUNDED`] where something repeats for ever.
+    end: usize,
+    /// States of the regex right behind the keyword.
+    reached: BTreeSet<StateID>,
+}
+
+/// A length without bound.
+const UNBOUNDED: usize = usize::MAX / 4;
+
+type Pair = (StateID, KeywordState);
+
+impl<'a> Product<'a> {
+    fn new(nfa: &'a NFA, keywords: &'a Keywords, special: Vec<u8>) -> Self {
+        Self { nfa, keywords, special, turns: HashMap::new(), index: HashMap::new(), nodes: Vec::new() }
+    }
+
+    fn walk(&mut self, count: usize) -> Heads {
+        let start = self.start();
+        let root = self.node((self.nfa.start_anchored(), start));
+        let (order, has_cycle) = self.topological(root);
+        let mut heads = Heads { keywords: vec![Head::default(); count], has_bare_match: false };
+        // The longest way to each node; every node comes behind those that lead to it.
+        let mut longest = vec![0_usize; self.nodes.len()];
+        for at in order {
+            let here = if has_cycle { UNBOUNDED } else { longest[at] };
+            let node = &self.nodes[at];
+            heads.has_bare_match |= node.is_match;
+            for &(next, len) in &node.steps {
+                longest[next] = longest[next].max(here + len);
             }
-            if next == layer {
-                // The part before the keyword repeats without bound.
-                for (placement, states) in out.placements.iter_mut().zip(&reached) {
-                    if !states.is_empty() {
-                        placement.before = SPAN_MAX;
-                        placement.is_clipped = true;
+            for &(keyword, target) in &node.completions {
+                let head = &mut heads.keywords[keyword];
+                head.end = head.end.max(here + 1);
+                head.reached.insert(target);
+            }
+        }
+        heads
+    }
+
+    fn start(&self) -> KeywordState {
+        self.keywords.start_state(Anchored::No).unwrap_or_default()
+    }
+
+    /// All nodes that can be reached, each behind those that lead to it, and whether some lead in a circle.
+    fn topological(&mut self, root: usize) -> (Vec<usize>, bool) {
+        let mut pairs = vec![(self.nfa.start_anchored(), self.start())];
+        let mut stack = vec![(root, false)];
+        let mut order = Vec::new();
+        let mut has_cycle = false;
+        while let Some((at, is_return)) = stack.pop() {
+            if is_return {
+                self.nodes[at].visit = Walked::Done;
+                order.push(at);
+                continue;
+            }
+            if self.nodes[at].visit != Walked::Unseen {
+                continue;
+            }
+            self.nodes[at].visit = Walked::Open;
+            self.expand(at, &mut pairs);
+            stack.push((at, true));
+            for &(next, _) in &self.nodes[at].steps {
+                match self.nodes[next].visit {
+                    Walked::Unseen => stack.push((next, false)),
+                    Walked::Open => has_cycle = true,
+                    Walked::Done => {}
+                }
+            }
+        }
+        order.reverse();
+        (order, has_cycle)
+    }
+
+    fn node(&mut self, pair: Pair) -> usize {
+        let next = self.nodes.len();
+        let at = *self.index.entry(pair).or_insert(next);
+        if at == next {
+            self.nodes.push(Node::default());
+        }
+        at
+    }
+
+    /// Fills in where a node leads; `pairs` holds the states of each node.
+    fn expand(&mut self, at: usize, pairs: &mut Vec<Pair>) {
+        let (state, keyword) = pairs[at];
+        let mut steps: Vec<(Pair, usize)> = Vec::new();
+        let mut silent = |next: StateID| steps.push(((next, keyword), 0));
+        match self.nfa.state(state) {
+            State::Look { next, .. } | State::Capture { next, .. } => silent(*next),
+            State::Union { alternates } => alternates.iter().for_each(|next| silent(*next)),
+            State::BinaryUnion { alt1, alt2 } => [*alt1, *alt2].into_iter().for_each(silent),
+            State::Fail => {}
+            State::Match { .. } => self.nodes[at].is_match = true,
+            consuming => {
+                let turns = self.turns(keyword);
+                let start = self.start();
+                let mut completions = Vec::new();
+                ranges(consuming, |low, high, target| {
+                    let inside = turns.iter().filter(|(byte, _)| (low..=high).contains(byte));
+                    let mut count = 0;
+                    for &(_, after) in inside {
+                        count += 1;
+                        if self.keywords.is_match(after) {
+                            completions.extend(
+                                (0..self.keywords.match_len(after)).map(|found| {
+                                    (self.keywords.match_pattern(after, found).as_usize(), target)
+                                }),
+                            );
+                        } else {
+                            steps.push(((target, after), 1));
+                        }
                     }
-                }
-                break;
-            }
-            layer = next;
-        }
-        for ((placement, states), len) in out.placements.iter_mut().zip(reached).zip(&self.lens) {
-            self.look_ahead(placement, states, *len);
-        }
-        out
-    }
-
-    /// One byte further wherever no keyword is complete; `complete` hears where one is.
-    fn advance(&self, layer: &Layer, mut complete: impl FnMut(usize, StateID)) -> Layer {
-        let mut next = Layer::new();
-        for &(state, keyword_state) in layer {
-            for &byte in &self.alphabet {
-                let Some(target) = step(self.nfa, state, byte) else { continue };
-                let after = self.keywords.next_state(Anchored::No, keyword_state, byte);
-                if !self.keywords.is_match(after) {
-                    next.insert((target, after));
-                    continue;
-                }
-                for found in 0..self.keywords.match_len(after) {
-                    complete(self.keywords.match_pattern(after, found).as_usize(), target);
-                }
+                    if usize::from(high - low) + 1 > count {
+                        steps.push(((target, start), 1));
+                    }
+                });
+                self.nodes[at].completions = completions;
             }
         }
-        next.into_iter()
-            .flat_map(|(state, keyword)| {
-                closure(self.nfa, [state]).into_iter().map(move |inner| (inner, keyword))
+        steps.dedup();
+        let resolved = steps
+            .into_iter()
+            .map(|(pair, len)| {
+                let next = self.node(pair);
+                if next == pairs.len() {
+                    pairs.push(pair);
+                }
+                (next, len)
             })
-            .collect()
+            .collect();
+        self.nodes[at].steps = resolved;
     }
 
-    fn look_ahead(&self, placement: &mut Placement, states: BTreeSet<StateID>, len: usize) {
-        let first = closure(self.nfa, states);
-        let (ahead, is_clipped) = longest(self.nfa, &first, SPAN_MAX);
-        placement.after = len + ahead;
-        placement.is_clipped |= is_clipped;
-        placement.gate = Gate { steps: steps(self.nfa, &first), separator: separator(self.nfa, &first) };
+    /// The special bytes that lead from `state` elsewhere than to the start.
+    fn turns(&mut self, state: KeywordState) -> Rc<[(u8, KeywordState)]> {
+        let start = self.start();
+        let (special, keywords) = (&self.special, self.keywords);
+        let fresh = || {
+            let next = |&byte: &u8| (byte, keywords.next_state(Anchored::No, state, byte));
+            special.iter().map(next).filter(|(_, next)| *next != start).collect()
+        };
+        Rc::clone(self.turns.entry(state).or_insert_with(fresh))
+    }
+}
+
+/// What can follow a state of the regex.
+struct Ahead<'a> {
+    nfa: &'a NFA,
+    to_match: Longest<'a>,
+    /// The same without each of the [`SEPARATORS`].
+    without: Vec<(ByteSet, Longest<'a>)>,
+}
+
+/// Sets of separators, the smallest first.
+const SEPARATORS: [&[u8]; 6] = [b"=", b"=:", b"=:>", b"=:>,|?(", b"=:>,|?(\"'`", b"=:>,|?(\"'` \t\r\n"];
+
+impl<'a> Ahead<'a> {
+    fn new(nfa: &'a NFA) -> Self {
+        let without = SEPARATORS
+            .iter()
+            .map(|bytes| {
+                let set = ByteSet::of(bytes);
+                (set, Longest::new(nfa, set))
+            })
+            .collect();
+        Self { nfa, to_match: Longest::new(nfa, ByteSet::default()), without }
+    }
+
+    /// A placement with all but what lies before the keyword; `after` counts from behind it.
+    fn look(&mut self, reached: &BTreeSet<StateID>) -> Placement {
+        let after = self.to_match.of(reached).len;
+        let separator = self.without.iter_mut().find_map(|(set, longest)| {
+            let ahead = longest.of(reached);
+            (!ahead.has_match && ahead.len < SEPARATOR_REACH_MAX).then_some((*set, ahead.len + 1))
+        });
+        Placement {
+            before: 0,
+            after: after.min(SPAN_MAX),
+            is_clipped: after > SPAN_MAX,
+            gate: Gate { steps: steps(self.nfa, reached), separator },
+        }
+    }
+}
+
+/// The longest way from a state on, without some bytes.
+struct Longest<'a> {
+    nfa: &'a NFA,
+    /// How many of the byte values below each are allowed.
+    allowed_below: [u16; 257],
+    /// For each state, once it is known.
+    known: Vec<Visit>,
+}
+
+/// What is known of a state.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum Visit {
+    #[default]
+    Unseen,
+    Open,
+    Done(Way),
+}
+
+/// A longest way.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+struct Way {
+    /// Most bytes it consumes; [`UNBOUNDED`] where something repeats for ever.
+    len: usize,
+    /// Whether a match can be reached.
+    has_match: bool,
+}
+
+impl Way {
+    fn or(self, other: Self) -> Self {
+        Self { len: self.len.max(other.len), has_match: self.has_match || other.has_match }
+    }
+}
+
+impl<'a> Longest<'a> {
+    fn new(nfa: &'a NFA, forbidden: ByteSet) -> Self {
+        let mut allowed_below = [0; 257];
+        for byte in 0..=255_u8 {
+            let at = usize::from(byte);
+            allowed_below[at + 1] = allowed_below[at] + u16::from(!forbidden.contains(byte));
+        }
+        Self { nfa, allowed_below, known: vec![Visit::Unseen; nfa.states().len()] }
+    }
+
+    fn of(&mut self, states: &BTreeSet<StateID>) -> Way {
+        states.iter().fold(Way::default(), |way, &state| way.or(self.visit(state)))
+    }
+
+    /// Depth first, with a stack of its own: a repetition is as deep as its count.
+    fn visit(&mut self, start: StateID) -> Way {
+        let mut stack = vec![start];
+        while let Some(&state) = stack.last() {
+            if let Visit::Done(_) = self.known[state.as_usize()] {
+                stack.pop();
+                continue;
+            }
+            let is_return = self.known[state.as_usize()] == Visit::Open;
+            self.known[state.as_usize()] = Visit::Open;
+            let mut way = Way { len: 0, has_match: matches!(self.nfa.state(state), State::Match { .. }) };
+            let mut waits = false;
+            self.successors(state, |next, len, known| match known {
+                Visit::Done(rest) => way = way.or(Way { len: rest.len.saturating_add(len), ..rest }),
+                // A state that is still open leads back to itself.
+                Visit::Open => way.len = UNBOUNDED,
+                Visit::Unseen if is_return => {}
+                Visit::Unseen => {
+                    waits = true;
+                    stack.push(next);
+                }
+            });
+            if !waits {
+                way.len = way.len.min(UNBOUNDED);
+                self.known[state.as_usize()] = Visit::Done(way);
+                stack.pop();
+            }
+        }
+        match self.known[start.as_usize()] {
+            Visit::Done(way) => way,
+            _ => Way::default(),
+        }
+    }
+
+    fn successors(&self, state: StateID, mut each: impl FnMut(StateID, usize, Visit)) {
+        let mut go = |next: StateID, len: usize| each(next, len, self.known[next.as_usize()]);
+        let is_open = |start: u8, end: u8| {
+            self.allowed_below[usize::from(end) + 1] > self.allowed_below[usize::from(start)]
+        };
+        match self.nfa.state(state) {
+            State::Look { next, .. } | State::Capture { next, .. } => go(*next, 0),
+            State::Union { alternates } => alternates.iter().for_each(|next| go(*next, 0)),
+            State::BinaryUnion { alt1, alt2 } => [*alt1, *alt2].into_iter().for_each(|next| go(next, 0)),
+            State::Fail | State::Match { .. } => {}
+            consuming => ranges(consuming, |start, end, next| {
+                if is_open(start, end) {
+                    go(next, 1);
+                }
+            }),
+        }
     }
 }
 
 /// For each of the next bytes the values with which the automaton can go on.
-fn steps(nfa: &NFA, first: &BTreeSet<StateID>) -> Vec<ByteSet> {
+fn steps(nfa: &NFA, reached: &BTreeSet<StateID>) -> Vec<ByteSet> {
     let mut out = Vec::new();
-    let mut layer = first.clone();
-    while out.len() < GATE_LEN_MAX && !has_match(nfa, &layer) && !layer.is_empty() {
+    let mut layer = closure(nfa, reached.iter().copied());
+    let has_match = |layer: &BTreeSet<StateID>| {
+        layer.iter().any(|&state| matches!(nfa.state(state), State::Match { .. }))
+    };
+    while out.len() < GATE_LEN_MAX && !has_match(&layer) && !layer.is_empty() {
         let mut set = ByteSet::default();
-        (0..=255)
-            .filter(|&byte| layer.iter().any(|&state| step(nfa, state, byte).is_some()))
-            .for_each(|byte| set.insert(byte));
+        let mut targets = BTreeSet::new();
+        for &state in &layer {
+            ranges(nfa.state(state), |start, end, next| {
+                set.insert_range(start, end);
+                targets.insert(next);
+            });
+        }
         out.push(set);
-        layer = advance(nfa, &layer, &|_| true);
+        layer = closure(nfa, targets);
     }
     // Trailing positions that let everything pass only cost time.
     while out.last().is_some_and(|set| set.is_full()) {
@@ -230,83 +473,21 @@ fn steps(nfa: &NFA, first: &BTreeSet<StateID>) -> Vec<ByteSet> {
     out
 }
 
-/// The smallest set of separators without which the automaton cannot reach a match.
-fn separator(nfa: &NFA, first: &BTreeSet<StateID>) -> Option<(ByteSet, usize)> {
-    const CHOICES: [&[u8]; 6] = [b"=", b"=:", b"=:>", b"=:>,|?(", b"=:>,|?(\"'`", b"=:>,|?(\"'` \t\r\n"];
-    CHOICES.iter().find_map(|bytes| {
-        let set = ByteSet::of(bytes);
-        let mut layer = first.clone();
-        for distance in 0..SEPARATOR_REACH_MAX {
-            if has_match(nfa, &layer) {
-                return None;
-            }
-            layer = advance(nfa, &layer, &|byte| !set.contains(byte));
-            if layer.is_empty() {
-                return Some((set, distance + 1));
-            }
+/// The ranges of bytes that a state consumes, and where each leads.
+fn ranges(state: &State, mut each: impl FnMut(u8, u8, StateID)) {
+    match state {
+        State::ByteRange { trans } => each(trans.start, trans.end, trans.next),
+        State::Sparse(sparse) => {
+            sparse.transitions.iter().for_each(|trans| each(trans.start, trans.end, trans.next));
         }
-        None
-    })
-}
-
-/// The most bytes that the automaton can consume up to a match, at most `max`, and whether it was cut there.
-fn longest(nfa: &NFA, first: &BTreeSet<StateID>, max: usize) -> (usize, bool) {
-    let mut layer = first.clone();
-    let mut longest = 0;
-    for consumed in 0..=max {
-        if has_match(nfa, &layer) {
-            longest = consumed;
-        }
-        let next = advance(nfa, &layer, &|_| true);
-        if next.is_empty() {
-            return (longest, false);
-        }
-        if next == layer {
-            break;
-        }
-        layer = next;
-    }
-    (max, true)
-}
-
-fn has_match(nfa: &NFA, states: &BTreeSet<StateID>) -> bool {
-    states.iter().any(|&state| matches!(nfa.state(state), State::Match { .. }))
-}
-
-/// All states one allowed byte further.
-fn advance(nfa: &NFA, states: &BTreeSet<StateID>, allowed: &dyn Fn(u8) -> bool) -> BTreeSet<StateID> {
-    let mut targets = BTreeSet::new();
-    for &state in states {
-        let mut go = |start: u8, end: u8, next: StateID| {
-            if (start..=end).any(allowed) {
-                targets.insert(next);
-            }
-        };
-        match nfa.state(state) {
-            State::ByteRange { trans } => go(trans.start, trans.end, trans.next),
-            State::Sparse(sparse) => {
-                sparse.transitions.iter().for_each(|trans| go(trans.start, trans.end, trans.next));
-            }
-            State::Dense(dense) => (0..=255)
-                .filter_map(|byte| Some((byte, dense.matches_byte(byte)?)))
-                .for_each(|(byte, next)| go(byte, byte, next)),
-            _ => {}
-        }
-    }
-    closure(nfa, targets)
-}
-
-/// Where `byte` leads.
-fn step(nfa: &NFA, state: StateID, byte: u8) -> Option<StateID> {
-    match nfa.state(state) {
-        State::ByteRange { trans } => trans.matches_byte(byte).then_some(trans.next),
-        State::Sparse(sparse) => sparse.matches_byte(byte),
-        State::Dense(dense) => dense.matches_byte(byte),
-        _ => None,
+        State::Dense(dense) => (0..=255)
+            .filter_map(|byte| Some((byte, dense.matches_byte(byte)?)))
+            .for_each(|(byte, next)| each(byte, byte, next)),
+        _ => {}
     }
 }
 
-/// All states that are reached without consuming a byte, assertions taken as true.
+/// All consuming and matching states that are reached without consuming a byte.
 fn closure(nfa: &NFA, states: impl IntoIterator<Item = StateID>) -> BTreeSet<StateID> {
     let mut stack: Vec<StateID> = states.into_iter().collect();
     let mut seen = BTreeSet::new();
@@ -326,4 +507,54 @@ fn closure(nfa: &NFA, states: impl IntoIterator<Item = StateID>) -> BTreeSet<Sta
         }
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use regex_automata::nfa::thompson;
+
+    fn of(pattern: &str, keywords: &[&str], ignore_case: bool) -> Analysis {
+        let nfa = thompson::Compiler::new()
+            .configure(thompson::Config::new().utf8(false))
+            .syntax(regex_automata::util::syntax::Config::new().unicode(false).utf8(false))
+            .build(pattern)
+            .unwrap();
+        let keywords: Vec<Vec<u8>> = keywords.iter().map(|keyword| keyword.as_bytes().to_vec()).collect();
+        analyse(&nfa, &keywords, ignore_case).unwrap()
+    }
+
+    #[test]
+    fn lengths_around_a_keyword_follow_from_the_regex() {
+        let cases = [
+            (r"\bghp_[a-z]{36}\b", "ghp_", Some((0, 40))),
+            (r"[a-z0-9]{0,9}key[ ]{0,2}=[0-9]{4,8}", "key", Some((9, 23))),
+            (r"(?:ab|abc){2}-tail", "-tail", Some((6, 5))),
+            (r"secret=[a-z]+", "secret=", None),
+            (r"[a-z]*secret", "secret", None),
+        ];
+        for (pattern, keyword, expected) in cases {
+            let placement = &of(pattern, &[keyword], false).placements[0];
+            let found = (!placement.is_clipped).then_some((placement.before, placement.after));
+            assert_eq!(found, expected, "{pattern}");
+        }
+    }
+
+    #[test]
+    fn a_match_without_a_keyword_is_noticed() {
+        assert!(of("(?:abcd|efgh)[0-9]", &["abcd"], false).has_bare_match);
+        assert!(!of("(?:abcd|efgh)[0-9]", &["abcd", "efgh"], false).has_bare_match);
+        assert!(of("(?i)abcd[0-9]", &["abcd"], false).has_bare_match);
+        assert!(!of("(?i)abcd[0-9]", &["abcd"], true).has_bare_match);
+    }
+
+    #[test]
+    fn the_gate_refuses_what_cannot_become_a_match_and_nothing_else() {
+        let token = &of("ghp_[a-z]{36}", &["ghp_"], false).placements[0].gate;
+        assert!(token.refuses(b"abc-") && !token.refuses(b"abc") && !token.refuses(&[b'a'; 36]));
+        let assignment = &of("(?i)password[ ]{0,9}[=:]x{1,20}", &["password"], true).placements[0].gate;
+        assert!(assignment.refuses(b" of the user") && !assignment.refuses(b"   =xx"));
+        let bounded = &of("password.{0,20}=", &["password"], false).placements[0].gate;
+        assert!(bounded.refuses(&[b'a'; 21]) && !bounded.refuses(&[b'a'; 20]));
+    }
 }

@@ -74,6 +74,7 @@ struct RawLook {
     with: toml::Table,
     #[serde(default)]
     report: Report,
+    severity: Option<Severity>,
 }
 
 fn yes() -> bool {
@@ -141,6 +142,10 @@ pub(crate) struct Look {
     pub(crate) report: Report,
     /// Systems that it has patterns for.
     pub(crate) on: Vec<Os>,
+    /// Severity in place of the check's.
+    pub(crate) severity: Option<Severity>,
+    /// Why it is not evaluated, where that is so.
+    pub(crate) pending: Option<String>,
 }
 
 /// The patterns for one sort of system.
@@ -261,7 +266,10 @@ impl Checks {
         if on.is_empty() {
             return Err(Error::new(Kind::Usage, "no patterns"));
         }
+        let mut pending = None;
         let (condition, cases) = if raw.condition == PENDING {
+            let reason = raw.with.get("reason").and_then(toml::Value::as_str);
+            pending = Some(reason.unwrap_or("condition not implemented").to_owned());
             (None, &[] as &[&str])
         } else {
             let kind = conditions::kind(&raw.condition)
@@ -269,8 +277,21 @@ impl Checks {
             (Some((kind.build)(raw.with)?), kind.cases)
         };
         let except = raw.except.iter().map(|name| Wild::new(name)).collect();
-        self.looks.push(Look { check, condition, except, report: raw.report, on });
+        let (report, severity) = (raw.report, raw.severity);
+        self.looks.push(Look { check, condition, except, report, on, severity, pending });
         Ok(cases)
+    }
+
+    /// Compiles all patterns.
+    pub(crate) fn prepare(&self) -> Result<()> {
+        for look in &self.looks {
+            let id = self.checks.get(look.check).map_or("", |check| check.id.as_str());
+            let condition = look.condition.as_ref();
+            condition
+                .map_or(Ok(()), |one| one.prepare())
+                .map_err(|error| error.context(format!("check {id}")))?;
+        }
+        Ok(())
     }
 
     fn tries_mut(&mut self, os: Os) -> &mut Tries {

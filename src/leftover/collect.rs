@@ -1,12 +1,13 @@
 //! What a walk finds, check by check: leftovers, sums over directories, and what could not be looked at.
 
-use super::catalogue::{Check, Checks, Report};
+use super::catalogue::{Check, Checks, Look, Report};
 use super::conditions::Found;
 use super::hit::Hit;
 use super::tree::Spot;
 use super::{CheckOutcome, CheckState, Leftover};
 use crate::error::Error;
 use crate::location::escape;
+use crate::rules::Severity;
 use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -25,8 +26,8 @@ pub(crate) struct Collector<'c> {
     leftovers: Vec<Leftover>,
 }
 
-/// What tells two leftovers of one check apart: source, entry, place.
-type Key = (usize, u64, Option<(u64, u64)>);
+/// What tells two leftovers of one check apart: source, entry, place, and the facts where no place does.
+type Key = (usize, u64, Option<(u64, u64)>, String);
 
 /// What is known of one check.
 #[derive(Debug, Default)]
@@ -43,7 +44,7 @@ struct Tally {
 #[derive(Debug)]
 struct Sum {
     base: Spot,
-    severity: crate::rules::Severity,
+    severity: Severity,
     count: u64,
     bytes: u64,
     oldest: Option<Timestamp>,
@@ -89,8 +90,8 @@ impl<'c> Collector<'c> {
         let Some(check) = checks.checks.get(place.check) else { return };
         for one in found {
             match place.report {
-                Report::Each => self.take_one(place.check, check, hit, one),
-                Report::Directory => self.add_up(place.check, check, base, hit, &one),
+                Report::Each => self.take_one(place, check, hit, one),
+                Report::Directory => self.add_up(place, check, base, hit, &one),
             }
         }
     }
@@ -103,12 +104,14 @@ impl<'c> Collector<'c> {
         if let Some(tally) = self.tallies.get_mut(place.check) {
             tally.count += 1;
         }
-        self.leftovers.push(leftover(check, root, found));
+        let severity = level(check, place, &found);
+        self.leftovers.push(leftover(check, root, severity, found));
     }
 
-    fn take_one(&mut self, index: usize, check: &Check, hit: &Hit<'_>, mut found: Found) {
-        let Some(tally) = self.tallies.get_mut(index) else { return };
-        let key = (hit.spot.node.source, hit.spot.node.id.0, found.place);
+    fn take_one(&mut self, look: &Look, check: &Check, hit: &Hit<'_>, mut found: Found) {
+        let Some(tally) = self.tallies.get_mut(look.check) else { return };
+        let facts = if found.place.is_none() { found.evidence.join("\n") } else { String::new() };
+        let key = (hit.spot.node.source, hit.spot.node.id.0, found.place, facts);
         if tally.reported.contains(&key) {
             return;
         }
@@ -118,17 +121,18 @@ impl<'c> Collector<'c> {
         }
         tally.reported.insert(key);
         found.evidence.extend(circumstances(hit));
-        self.leftovers.push(leftover(check, hit.spot, found));
+        let severity = level(check, look, &found);
+        self.leftovers.push(leftover(check, hit.spot, severity, found));
     }
 
-    fn add_up(&mut self, index: usize, check: &Check, base: &Spot, hit: &Hit<'_>, found: &Found) {
-        let Some(tally) = self.tallies.get_mut(index) else { return };
+    fn add_up(&mut self, look: &Look, check: &Check, base: &Spot, hit: &Hit<'_>, found: &Found) {
+        let Some(tally) = self.tallies.get_mut(look.check) else { return };
         let key = (base.node.source, base.path.clone());
         if tally.sums.len() >= SUMS_MAX && !tally.sums.contains_key(&key) {
             tally.count += 1;
             return;
         }
-        let severity = level(check, found);
+        let severity = level(check, look, found);
         let sum = tally.sums.entry(key).or_insert_with(|| Sum {
             base: base.clone(),
             severity,
@@ -163,20 +167,24 @@ impl<'c> Collector<'c> {
                 &other.title,
             ))
         });
-        let pending: BTreeSet<usize> =
-            self.checks.looks.iter().filter(|look| look.condition.is_none()).map(|look| look.check).collect();
+        let pending: BTreeMap<usize, &str> = self
+            .checks
+            .looks
+            .iter()
+            .filter_map(|look| Some((look.check, look.pending.as_deref()?)))
+            .collect();
         let outcomes = self.checks.checks.iter().zip(&self.tallies).enumerate();
         let outcomes = outcomes.map(|(index, (check, tally))| CheckOutcome {
             check: check.id.clone(),
             item: check.item.clone(),
-            state: state(check, tally, pending.contains(&index), systems),
+            state: state(check, tally, pending.get(&index).copied(), systems),
         });
         (self.leftovers, outcomes.collect())
     }
 }
 
 /// How a check ended. What could not be looked at is never clean.
-fn state(check: &Check, tally: &Tally, pending: bool, systems: &[&str]) -> CheckState {
+fn state(check: &Check, tally: &Tally, pending: Option<&str>, systems: &[&str]) -> CheckState {
     if tally.count > 0 {
         return CheckState::Finding { count: tally.count };
     }
@@ -185,8 +193,8 @@ fn state(check: &Check, tally: &Tally, pending: bool, systems: &[&str]) -> Check
             1 => problem.clone(),
             more => format!("{problem} (and {} more)", more - 1),
         }
-    } else if pending {
-        "condition not implemented".to_owned()
+    } else if let (Some(reason), true) = (pending, tally.looked) {
+        reason.to_owned()
     } else if !tally.looked {
         let wanted = match (check.linux.is_empty(), check.windows.is_empty()) {
             (false, true) => "Linux",
@@ -201,12 +209,13 @@ fn state(check: &Check, tally: &Tally, pending: bool, systems: &[&str]) -> Check
     CheckState::NotEvaluated { reason }
 }
 
-fn level(check: &Check, found: &Found) -> crate::rules::Severity {
-    found.case.and_then(|case| check.levels.get(case)).copied().unwrap_or(check.severity)
+/// Severity: that of the case, else that of the look, else that of the check.
+fn level(check: &Check, look: &Look, found: &Found) -> Severity {
+    let case = found.case.and_then(|case| check.levels.get(case)).copied();
+    case.or(look.severity).unwrap_or(check.severity)
 }
 
-fn leftover(check: &Check, spot: &Spot, found: Found) -> Leftover {
-    let severity = level(check, &found);
+fn leftover(check: &Check, spot: &Spot, severity: Severity, found: Found) -> Leftover {
     let title = if found.detail.is_empty() {
         check.title.clone()
     } else {
@@ -255,7 +264,7 @@ fn circumstances(hit: &Hit<'_>) -> Vec<String> {
 }
 
 impl Sum {
-    fn add(&mut self, hit: &Hit<'_>, severity: crate::rules::Severity) {
+    fn add(&mut self, hit: &Hit<'_>, severity: Severity) {
         self.severity = self.severity.max(severity);
         self.count += 1;
         let size = hit.entry.size();
@@ -280,6 +289,6 @@ impl Sum {
         let names = self.largest.iter();
         evidence.extend(names.map(|(size, path)| format!("holds: {} ({size} bytes)", escape(path))));
         let found = Found { evidence, ..Found::default() };
-        Leftover { severity: self.severity, ..leftover(check, &self.base, found) }
+        leftover(check, &self.base, self.severity, found)
     }
 }

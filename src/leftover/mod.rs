@@ -8,7 +8,10 @@ mod conditions;
 mod docs;
 mod glob;
 mod hit;
+mod hive;
 mod lines;
+mod patterns;
+mod sqlite;
 mod survey;
 mod system;
 mod text;
@@ -120,6 +123,14 @@ impl Catalogue {
     /// Hash over all checks, for the report.
     pub fn digest(&self) -> String {
         self.checks.digest.clone()
+    }
+
+    /// Compiles all patterns that are otherwise compiled at first use.
+    ///
+    /// # Errors
+    /// [`Kind::Usage`](crate::error::Kind::Usage) when a pattern is wrong.
+    pub fn prepare(&self) -> Result<()> {
+        self.checks.prepare()
     }
 
     /// All checks, by group.

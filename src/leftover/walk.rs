@@ -460,8 +460,11 @@ impl<'w, 'c> Walk<'w, 'c> {
                 continue;
             }
             let hits = self.hits.get(&index).copied().unwrap_or(0);
-            if let Some(found) = condition.conclude(&self.site.system, hits) {
-                self.collector.take_whole(index, self.site.tree.root(), found);
+            let root = self.site.tree.root();
+            match condition.conclude(&self.site.tree, &self.site.system, hits) {
+                Ok(Some(found)) => self.collector.take_whole(index, root, found),
+                Ok(None) => {}
+                Err(error) => self.collector.unreadable(index, b"/", &error),
             }
         }
     }

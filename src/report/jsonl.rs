@@ -8,8 +8,12 @@ use serde::Serialize;
 use serde_json::ser::Formatter;
 use std::io::{self, Write};
 
-pub(super) const FORMAT: Format =
-    Format { name: "jsonl", about: "JSON lines, one object a finding, for other programs", create };
+pub(super) const FORMAT: Format = Format {
+    name: "jsonl",
+    about: "JSON lines, one object a finding, for other programs",
+    entries: false,
+    create,
+};
 
 struct JsonLines {
     out: Output,

@@ -1,18 +1,25 @@
 //! Reports: one file a format, one line in [`FORMATS`]; all made of the same records.
 
+mod attest;
+mod bodyfile;
+mod csv;
 mod gate;
+mod html;
 mod jsonl;
+mod junit;
 mod read;
+mod sarif;
 mod spool;
 mod text;
+mod timeline;
 pub mod words;
 
-pub use gate::{Gate, Policy};
+pub use gate::{Accepted, AllowList, Earlier, Gate, Policy, entry as allow_entry, fails};
 pub use jsonl::write_line;
 pub use read::{OwnedRecord, read};
 
 use crate::error::{Error, Kind, Result};
-use crate::record::Record;
+use crate::record::{EntryFacts, Record};
 use std::fmt;
 use std::io::Write;
 
@@ -23,6 +30,16 @@ pub trait Report {
     /// # Errors
     /// When the output cannot be written.
     fn write(&mut self, record: &Record<'_>) -> Result<()>;
+
+    /// Takes an entry of the image that the records are about, between its findings and its summary. Only
+    /// formats that [want entries](Format::entries) get any.
+    ///
+    /// # Errors
+    /// When the output cannot be written.
+    fn entry(&mut self, entry: &EntryFacts) -> Result<()> {
+        let _ = entry;
+        Ok(())
+    }
 
     /// Ends the report after the last record of the last image.
     ///
@@ -48,6 +65,8 @@ pub struct Format {
     pub name: &'static str,
     /// One line for the list of formats.
     pub about: &'static str,
+    /// Whether it shows the entries of file systems, too.
+    pub entries: bool,
     /// Starts a report.
     pub create: fn(Output, &Settings) -> Result<Box<dyn Report>>,
 }
@@ -59,7 +78,18 @@ impl fmt::Debug for Format {
 }
 
 /// All formats.
-pub const FORMATS: &[Format] = &[text::FORMAT, jsonl::FORMAT];
+pub const FORMATS: &[Format] = &[
+    text::FORMAT,
+    jsonl::FORMAT,
+    sarif::FORMAT,
+    html::FORMAT,
+    csv::FORMAT,
+    junit::FORMAT,
+    bodyfile::FORMAT,
+    timeline::FORMAT,
+    timeline::LINES,
+    attest::FORMAT,
+];
 
 /// The format called `name`.
 ///

@@ -186,6 +186,8 @@ impl<'a> Assembler<'a> {
             copies: draft.copies,
             evidence: draft.evidence,
             known_good: draft.known_good,
+            allowed: None,
+            baseline: None,
             remedy: draft.remedy,
             secret: draft.secret,
         }

@@ -171,10 +171,9 @@ fn chunk(
         if start.saturating_add(length) <= fresh {
             continue;
         }
-        let reach = tools.detector.reach(hit.literal);
-        let width = hit.encoding.width();
-        let from = start.saturating_sub(reach.before.saturating_mul(width));
-        let to = start.saturating_add(reach.after.saturating_mul(width).max(length)).min(content.bytes.len());
+        let (before, after) = tools.reach(hit, length);
+        let from = start.saturating_sub(to_usize(before));
+        let to = start.saturating_add(to_usize(after)).min(content.bytes.len());
         let window = Content {
             bytes: content.bytes.get(from..to).unwrap_or_default(),
             logical: content.logical.saturating_add(to_u64(from)),

@@ -209,3 +209,52 @@ dirty() {
 }
 dirty journal-v3
 dirty journal-plain -O ^metadata_csum,^64bit
+
+# deleted: removed by the kernel, which empties the inodes and wipes the names; reused: the same, and then
+# most of the free blocks and some of the inode numbers given to others.
+cat >"$work/delete.py" <<'PY'
+import os, sys
+root = sys.argv[2] + "/"
+def put(path, content):
+    with open(root + path, "wb") as file:
+        file.write(content)
+if sys.argv[1] == "write":
+    os.makedirs(root + "dir")
+    os.makedirs(root + "gone-dir/sub")
+    put("stays", b"stays\n" * 100)
+    put("secret.txt", b"".join(b"secret %04d\n" % number for number in range(700)))
+    put("dir/big", b"".join(b"big %08d\n" % number for number in range(40000)))
+    put("gone-dir/a", b"first\n" * 1000)
+    put("gone-dir/sub/b", b"second\n" * 2000)
+    with open(root + "dir/pieces", "wb") as file:
+        for number in range(150):
+            file.seek(number * 4096)
+            file.write(b"%04d" % number * 256)
+    os.symlink("target/" * 20, root + "link-slow")
+elif sys.argv[1] == "remove":
+    for path in ["secret.txt", "dir/big", "gone-dir/a", "gone-dir/sub/b", "dir/pieces", "link-slow"]:
+        os.remove(root + path)
+    os.rmdir(root + "gone-dir/sub")
+    os.rmdir(root + "gone-dir")
+else:
+    for number in range(3):
+        put("later-%d" % number, b"later\n" * 10)
+    os.sync()
+    free = os.statvfs(sys.argv[2])
+    put("filler", b"filler\n\n" * ((free.f_bavail - 900) * free.f_bsize // 8))
+os.sync()
+PY
+truncate -s 8M "$work/live.img"
+mke2fs -q -F -t ext4 -b 1024 -J size=1 -m 0 -U 12345678-1234-5678-9abc-def012345678 "$work/live.img"
+mount -o loop,commit=300 "$work/live.img" "$work/mnt"
+python3 "$work/delete.py" write "$work/mnt"
+truth "$work/mnt" deleted
+python3 "$work/delete.py" remove "$work/mnt"
+umount "$work/mnt"
+cp --sparse=always "$work/live.img" "$work/deleted.img"
+pack deleted
+mount -o loop,commit=300 "$work/live.img" "$work/mnt"
+python3 "$work/delete.py" reuse "$work/mnt"
+umount "$work/mnt"
+mv "$work/live.img" "$work/reused.img"
+pack reused

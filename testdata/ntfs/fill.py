@@ -1,6 +1,6 @@
 """Fills a mounted NTFS volume, prints what a reader must find in it, deletes some of it.
 
-Usage: fill.py fill|truth|delete NAME MOUNT_POINT, mounted afresh for each. `truth` prints a JSON object a
+Usage: fill.py fill|again|truth|delete NAME MOUNT_POINT, mounted afresh for each. `truth` prints a JSON object a
 stream; paths are percent-encoded bytes."""
 import hashlib
 import json
@@ -112,6 +112,9 @@ def small():
         file.seek(5 << 20)
         file.write(text(b"island", 5000))
     write(path(b"deleted"), text(b"deleted", 5_000))
+    os.mkdir(path(b"once"))
+    for n in range(120):
+        write(path(b"once", b"a name that will be gone %03d" % n), b"")
 
 
 def table():
@@ -147,6 +150,13 @@ DOOMED = {"mixed": [b"gone/deleted %d" % n for n in range(3)], "table": []}
 doomed = [path(at) for at in DOOMED.get(name, [b"deleted"])]
 if step == "fill":
     {"mixed": mixed, "table": table}.get(name, small)()
+elif step == "again":
+    # Records of files that are deleted are given to others, so that only the slack of the index knows the names.
+    if os.path.isdir(path(b"once")):
+        for n in range(100):
+            os.unlink(path(b"once", b"a name that will be gone %03d" % n))
+        for n in range(130):
+            write(path(b"again %03d" % n), text(b"again %d" % n, 50))
 elif step == "truth":
     for top, directories, files in os.walk(root):
         directories.sort()

@@ -23,6 +23,7 @@ make() {
     truncate -s "$size" "$work/$name.img"
     mkntfs --quiet --fast --force --label "fixture $name" "$@" "$work/$name.img" 2>/dev/null
     with_mount fill "$name"
+    with_mount again "$name"
     with_mount truth "$name" | zstd -q -f -19 -o "$here/$name.truth.jsonl.zst"
     with_mount delete "$name"
     zstd -q -f -19 --long=27 "$work/$name.img" -o "$here/$name.img.zst"

@@ -108,7 +108,8 @@ RECORDS = [
          {"check": "sysprep-state", "item": "windows-users", "state": "not_evaluated",
           "reason": "no Windows system on this disk"},
      ],
-     "fail_on": "medium", "failing": 9, "allowed": 0, "in_baseline": 0, "exit_reason": "incomplete"},
+     "fail_on": "medium", "failing": 9, "allowed": 0, "in_baseline": 0, "image_sha256": "00ff" * 16,
+     "exit_reason": "incomplete"},
 ]
 
 out = pathlib.Path(__file__).with_name("scan.jsonl")

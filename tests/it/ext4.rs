@@ -350,6 +350,7 @@ fn an_open_file_without_a_name_is_an_orphan() {
         assert_eq!(orphan.times.deleted, None, "the field holds the next orphan's number");
         let expected = b"open, without a name\n".repeat(200);
         assert_eq!(content(fs.as_ref(), orphan, &StreamName::Data), expected, "{name}");
+        assert_eq!(fs.paths(orphan.id).unwrap().all, [b"/held"], "{name}: from the journal");
     }
 }
 
@@ -365,6 +366,70 @@ fn files_removed_from_ext2_keep_content_and_last_name() {
     assert!(deleted[0].times.deleted.is_some());
     let medium = fs.find(b"/odd/medium-again.txt").unwrap();
     assert_eq!(fs.paths(medium).unwrap().all, [&b"/home/a-third-name"[..], b"/odd/medium-again.txt"]);
+}
+
+/// What was removed before the image was made, by path.
+const REMOVED: &[&str] =
+    &["/dir/big", "/dir/pieces", "/gone-dir/a", "/gone-dir/sub/b", "/link-slow", "/secret.txt"];
+
+fn recovered(fs: &dyn FileSystem) -> BTreeMap<Vec<u8>, Entry> {
+    let (entries, problems) = walk(fs);
+    assert_eq!(problems, Vec::<String>::new());
+    let deleted = entries.into_iter().filter(|entry| {
+        entry.state == EntryState::Deleted
+            && entry.notes.iter().any(|note| note == "recovered from the journal")
+    });
+    let mut found = BTreeMap::new();
+    for entry in deleted {
+        assert_eq!(fs.entry(entry.id).unwrap(), entry);
+        for path in fs.paths(entry.id).unwrap().all {
+            assert!(found.insert(path, entry.clone()).is_none());
+        }
+    }
+    found
+}
+
+#[test]
+fn files_removed_by_the_kernel_come_back_from_the_journal_with_their_names() {
+    let fs = opened(fixture("deleted.img"));
+    let found = recovered(fs.as_ref());
+    let expected = truth("deleted");
+    for path in REMOVED {
+        let entry = found.get(path.as_bytes()).unwrap_or_else(|| panic!("{path} in {:?}", found.keys()));
+        assert_eq!(row(fs.as_ref(), entry).as_ref(), expected.get(path.as_bytes()), "{path}");
+        assert!(entry.times.deleted.is_some(), "{path}");
+        assert_eq!(entry.notes.len(), 1, "{path}: {:?}", entry.notes);
+    }
+    assert!(!found.contains_key(&b"/stays"[..]));
+}
+
+#[test]
+fn of_a_removed_file_only_blocks_that_nobody_else_has_are_given() {
+    let fs = opened(fixture("reused.img"));
+    let free = free(fs.as_ref());
+    let expected = truth("deleted");
+    let (entries, _) = walk(fs.as_ref());
+    let (mut partly, mut reused) = (0, 0);
+    for entry in entries.iter().filter(|entry| entry.notes.iter().any(|note| note.contains("journal"))) {
+        let stream = entry.stream(&StreamName::Data).unwrap();
+        for run in stream.runs().iter().filter_map(stored) {
+            assert!(free.iter().any(|free| free.start <= run.start && run.end <= free.end), "{run:?}");
+        }
+        reused += usize::from(entry.id.0 > u64::from(u32::MAX));
+        let reader = fs.open(entry, &StreamName::Data).unwrap();
+        let whole = read_vec(reader.as_ref(), 0, usize::try_from(reader.size()).unwrap());
+        let overwritten = entry.notes.iter().any(|note| note.contains("blocks overwritten"));
+        assert_eq!(whole.is_err(), overwritten, "{:?}", entry.notes);
+        partly += usize::from(overwritten);
+        if !overwritten && entry.kind == EntryKind::File {
+            let row = row(fs.as_ref(), entry).unwrap();
+            assert!(expected.values().any(|known| *known == row), "inode {}", entry.id.0);
+        }
+    }
+    assert!(partly > 0 && reused > 0, "{partly} {reused}");
+    let live = fs.find(b"/later-0").unwrap();
+    assert_eq!(fs.paths(live).unwrap().all, [b"/later-0"]);
+    assert_eq!(fs.entry(live).unwrap().state, EntryState::Allocated);
 }
 
 #[test]
@@ -506,7 +571,7 @@ impl ReadAt for Mutated {
 
 #[test]
 fn mutated_metadata_never_panics_and_ends_in_time() {
-    for name in ["journal-v3", "inline", "ext2", "unwritten", "bigalloc"] {
+    for name in ["journal-v3", "reused", "inline", "ext2", "unwritten", "bigalloc"] {
         let image = Arc::new(fixture(&format!("{name}.img")));
         let whole = opened_volume(Arc::clone(&image) as Arc<dyn ReadAt>);
         // Places that hold something and are no content of files.

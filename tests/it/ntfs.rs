@@ -85,7 +85,7 @@ fn every_stream_that_the_mounted_file_system_showed_is_read_alike() {
         let entries: BTreeMap<_, _> = entries.into_iter().map(|entry| (entry.id, entry)).collect();
         let facts = truth(name);
         assert!(facts.len() > 4, "{name}");
-        for fact in &facts {
+        for (number, fact) in facts.iter().enumerate() {
             let path = unescape(fact["path"].as_str().unwrap());
             let (shown, stream) = (escape(&path), stream_name(fact));
             let id = EntryId(fact["inode"].as_u64().unwrap());
@@ -96,7 +96,9 @@ fn every_stream_that_the_mounted_file_system_showed_is_read_alike() {
             assert_eq!(entry.role, Role::Content, "{name} {shown}");
             let paths = ntfs.paths(id).unwrap().all;
             assert!(paths.contains(&path), "{name} {shown}: {paths:?}");
-            if !deleted {
+            // Looking a name up reads its whole directory: enough of the fillers are enough.
+            if !deleted && (number % 50 == 0 || !shown.contains(".fill/") && !shown.starts_with("/records/"))
+            {
                 assert_eq!(ntfs.find(&path).unwrap(), id, "{name} {shown}");
             }
             let content = ntfs.open(entry, &stream).unwrap();
@@ -292,6 +294,8 @@ fn volumes_that_windows_made_are_read_as_an_independent_reader_reads_them() {
         let Some(image) = windows_volume(name) else { return };
         let ntfs = open(image);
         assert_eq!(walk(&*ntfs).1, Vec::<String>::new(), "{name}");
+        let copies = ntfs.facts().notes.iter().filter(|note| note.starts_with("shadow copy 600f0b6")).count();
+        assert_eq!(copies, if name == "vsstest" { 2 } else { 0 }, "{:?}", ntfs.facts().notes);
         every_cluster_is_owned_or_free(&*ntfs, name);
         let facts = real_truth(name);
         assert!(facts.len() > 10);
@@ -366,7 +370,7 @@ fn random_damage_never_stops_the_reader() {
     // The records and the boot sector are where damage matters.
     let table = open(image.clone()).entry(EntryId(0)).unwrap();
     let runs: Vec<_> = table.streams[0].runs().to_vec();
-    for round in 0..300_u64 {
+    for round in 0..120_u64 {
         let mut random = Random(seed.wrapping_add(round).wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
         let mut damaged = image.clone();
         for _ in 0..=random.below(40) {
@@ -586,6 +590,59 @@ fn a_second_reader_reads_the_same_where_it_can() {
         }
         assert!(compared > 3, "{name}: {compared}");
     }
+}
+
+#[test]
+fn names_whose_records_are_gone_come_from_the_slack_of_the_directory() {
+    for name in ["sectors4096", "clusters512"] {
+        let ntfs = open(fixture(name));
+        let entry = ntfs.entry(ntfs.find(b"/once").unwrap()).unwrap();
+        let gone: Vec<_> = entry.notes.iter().filter_map(|note| note.strip_prefix("once held ")).collect();
+        assert!(!gone.is_empty(), "{name}: {:?}", entry.notes);
+        for note in gone {
+            let number = note.strip_prefix("a name that will be gone ").and_then(|rest| rest.get(..3));
+            assert!(number.unwrap().parse::<u32>().unwrap() < 100, "{name}: {note}");
+        }
+        for other in walk(&*ntfs).0.iter().filter(|other| other.id != entry.id) {
+            assert!(!other.notes.iter().any(|note| note.contains("once held")), "{name} {:?}", other.notes);
+        }
+    }
+}
+
+#[test]
+fn deleted_files_whose_clusters_are_in_use_again_say_so() {
+    let image = fixture("mixed");
+    let whole = open(image.clone());
+    let deleted: Vec<_> = walk(&*whole).0.into_iter().filter(|e| e.state == EntryState::Deleted).collect();
+    let entry = deleted.iter().find(|entry| entry.size() == 70_000).unwrap();
+    assert_eq!(entry.notes, Vec::<String>::new());
+    let Place::At(start) = entry.streams[0].runs()[0].place else { panic!("a hole") };
+    // Marks the first cluster of the file as in use.
+    let bitmap = whole.entry(EntryId(6)).unwrap();
+    let Place::At(bits) = bitmap.streams[0].runs()[0].place else { panic!("a hole") };
+    let mut reused = image;
+    let cluster = start / 4096;
+    reused[usize::try_from(bits + cluster / 8).unwrap()] |= 1 << (cluster % 8);
+    let ntfs = open(reused);
+    let after = ntfs.entry(entry.id).unwrap();
+    assert_eq!(after.notes, ["1 of 18 clusters overwritten: in use again"]);
+    let content = ntfs.open(&after, &StreamName::Data).unwrap();
+    assert_eq!(content.read_at(0, &mut [0; 10]).unwrap_err().kind(), Kind::Corrupt);
+    content.read_at(4096, &mut [0; 4096]).unwrap();
+}
+
+#[test]
+fn the_slack_of_records_is_kept() {
+    let image = fixture("clusters512");
+    let id = open(image.clone()).find(b"/resident").unwrap();
+    let at = record_offset(&image, id.0);
+    let used = usize::from(u16::from_le_bytes(image[at + 0x18..at + 0x1a].try_into().unwrap()));
+    let mut planted = image;
+    planted[at + used..at + used + 6].copy_from_slice(b"behind");
+    let entry = open(planted).entry(id).unwrap();
+    let slack = entry.stream(&StreamName::Attribute(b"record slack".to_vec())).unwrap();
+    let Layout::Resident { bytes, place } = &slack.layout else { panic!("{slack:?}") };
+    assert_eq!((&bytes[..6], *place), (&b"behind"[..], Some((at + used) as u64)));
 }
 
 #[test]

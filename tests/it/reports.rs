@@ -1,7 +1,7 @@
 //! Reports made of the records in `testdata/reports/scan.jsonl`, compared with files that a person has read.
 
 use residue::finding::Finding;
-use residue::record::Record;
+use residue::record::{EntryFacts, Record};
 use residue::report::{self, OwnedRecord, Settings};
 use std::cell::RefCell;
 use std::fs::File;
@@ -46,12 +46,43 @@ pub(crate) fn records() -> Vec<OwnedRecord> {
     records
 }
 
+/// Two entries, as a walk of the file system gives them.
+fn entries() -> Vec<EntryFacts> {
+    let entry = EntryFacts {
+        volume: "p1".to_owned(),
+        fs: "ext4",
+        path: Some("/home/deploy/.ssh/id_ed25519".to_owned()),
+        inode: 1204,
+        kind: "file",
+        size: 411,
+        state: "allocated",
+        mtime: Some("2026-03-01T10:00:12.123456789Z".to_owned()),
+        atime: Some("2026-03-02T10:00:12.000000000Z".to_owned()),
+        ctime: Some("2026-03-01T10:00:12.123456789Z".to_owned()),
+        owner_uid: Some(1000),
+        owner_gid: Some(1000),
+        mode: Some("0600".to_owned()),
+        links: 1,
+        ..EntryFacts::default()
+    };
+    let deleted = EntryFacts {
+        path: Some("/a|b, \"c\"".to_owned()),
+        state: "deleted",
+        dtime: Some("2026-03-03T00:00:00.000000000Z".to_owned()),
+        ..entry.clone()
+    };
+    vec![entry, deleted]
+}
+
 /// A report of `records` in one format.
 pub(crate) fn render(format: &str, records: &[OwnedRecord], colour: bool) -> String {
     let shared = Shared::default();
     let settings = Settings { colour, ..Settings::default() };
     let mut report = (report::format(format).unwrap().create)(Box::new(shared.clone()), &settings).unwrap();
     for record in records {
+        if let OwnedRecord::Summary(_) = record {
+            entries().iter().for_each(|entry| report.entry(entry).unwrap());
+        }
         report.write(&record.borrow()).unwrap();
     }
     report.finish().unwrap();
@@ -151,7 +182,7 @@ fn no_format_passes_control_characters_on() {
         let text = render(format.name, &records, false);
         let bad = text.chars().find(|&c| (c.is_control() && c != '\n') || c == '\u{202e}');
         // CSV ends its lines as its specification has it.
-        let is_line_end = format.name == "csv" && bad == Some('\r');
+        let is_line_end = matches!(format.name, "csv" | "timeline") && bad == Some('\r');
         assert!(bad.is_none() || is_line_end, "{}: {bad:?}", format.name);
     }
 }
@@ -186,4 +217,80 @@ fn an_image_that_did_not_open_is_reported_with_its_error() {
     text.finish().unwrap();
     let shown = String::from_utf8(shared.bytes()).unwrap();
     assert_eq!(shown, "x.raw  NOT READ: x.raw: truncated: the file is empty\n");
+}
+
+/// What the schema of SARIF 2.1.0 requires of the objects that are written, and what viewers need.
+#[test]
+fn sarif_has_what_its_specification_requires() {
+    let log: serde_json::Value = serde_json::from_str(&render("sarif", &records(), false)).unwrap();
+    assert_eq!(log["version"], "2.1.0");
+    let run = &log["runs"][0];
+    let rules: Vec<&str> = run["tool"]["driver"]["rules"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|rule| rule["id"].as_str().unwrap())
+        .collect();
+    assert_eq!(run["tool"]["driver"]["name"], "residue");
+    let results = run["results"].as_array().unwrap();
+    assert_eq!(results.len(), 11);
+    for result in results {
+        assert!(rules.contains(&result["ruleId"].as_str().unwrap()), "{result}");
+        assert!(["error", "warning", "note"].contains(&result["level"].as_str().unwrap()), "{result}");
+        assert!(!result["message"]["text"].as_str().unwrap().is_empty(), "{result}");
+        let place = &result["locations"][0]["physicalLocation"];
+        let uri = place["artifactLocation"]["uri"].as_str().unwrap();
+        let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~/%@".contains(&byte);
+        assert!(uri.bytes().all(is_allowed) && !uri.starts_with('/'), "{uri}");
+        assert!(place["region"]["startLine"].as_u64().unwrap() >= 1, "{result}");
+        assert!(result["partialFingerprints"]["findingId/v1"].is_string(), "{result}");
+    }
+    let suppressed = results.iter().filter(|result| result.get("suppressions").is_some()).count();
+    assert_eq!(suppressed, 1);
+    assert_eq!(run["invocations"][0]["toolExecutionNotifications"].as_array().unwrap().len(), 2);
+}
+
+/// Many findings, each with a secret of its own.
+fn many(number: usize) -> Vec<OwnedRecord> {
+    let mut records = records();
+    let OwnedRecord::Finding(finding) = records.remove(1) else { panic!("the second record is a finding") };
+    for count in 0..number {
+        let mut finding = Finding::clone(&finding);
+        finding.id = format!("{count:016x}");
+        finding.fingerprint = Some(format!("{count:032x}"));
+        records.insert(1, OwnedRecord::Finding(Box::new(finding)));
+    }
+    records
+}
+
+#[test]
+fn a_page_of_many_findings_names_each_and_stays_small() {
+    let number = 6000;
+    let page = render("html", &many(number), false);
+    assert!(page.matches("class=\"finding\"").count() >= number);
+    assert!(page.len() < number * 2000, "{} bytes", page.len());
+}
+
+#[test]
+fn a_page_loads_nothing_and_runs_one_known_script() {
+    let mut records = records();
+    records.insert(1, hostile());
+    let page = render("html", &records, false);
+    assert_eq!(page.matches("<script").count(), 1);
+    assert!(page.contains("default-src 'none'") || page.contains("default-src &#39;none&#39;"));
+    for outside in ["http://", "https://", "src=", "href=", "url(", "@import", "onerror", "onload"] {
+        assert!(!page.contains(outside), "{outside}");
+    }
+}
+
+/// Lines that could be taken for the start of an element or the end of an attribute.
+#[test]
+fn xml_of_hostile_findings_stays_well_formed() {
+    let mut records = records();
+    records.insert(1, hostile());
+    let text = render("junit", &records, false);
+    assert!(!text.contains("<script"), "{text}");
+    assert!(!text.contains("]]>"), "{text}");
+    assert_eq!(text.matches("<testcase").count(), text.matches("</testcase>").count());
+    assert_eq!(text.matches("<failure").count(), text.matches("</failure>").count());
 }

@@ -4,6 +4,7 @@
 use super::Change;
 use super::der::{self, Element, INTEGER, OCTET_STRING, OID, SEQUENCE, bit_len, magnitude};
 use super::openssh;
+use super::published;
 use crate::rules::{Severity, Verdict};
 use sha2::{Digest as _, Sha256};
 
@@ -52,6 +53,7 @@ impl Parsed {
         if let Some(public) = &self.public {
             let digest = Sha256::digest(public);
             let shown = data_encoding::BASE64_NOPAD.encode(&digest);
+            change.known_good = published::lookup_key(&shown).map(str::to_owned);
             change.evidence.push(format!("public key: SHA256:{shown}"));
         }
         if let Some(comment) = self.comment.as_deref().filter(|comment| !comment.is_empty()) {

@@ -35,6 +35,16 @@ impl Blocks {
         Self { volume, bits, count, overlay }
     }
 
+    /// The volume itself, without the journal's copies.
+    pub(super) fn volume(&self) -> &Arc<dyn ReadAt> {
+        &self.volume
+    }
+
+    /// Puts a journal copy in place of a block.
+    pub(super) fn cover(&mut self, home: u64, copy: JournalCopy) {
+        self.overlay.insert(home, copy);
+    }
+
     /// The journal's current blocks, taken out.
     pub(super) fn into_overlay(self) -> Overlay {
         self.overlay

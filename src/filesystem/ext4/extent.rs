@@ -1,9 +1,10 @@
 //! Extent trees (ext4 on-disk format, "Extent Tree").
 
-use super::Ext4;
+use super::blocks::Blocks;
 use super::checksum::crc32c;
 use super::inode::Inode;
 use super::map::{BlockMap, BlockRun, Budget};
+use super::superblock::Superblock;
 use crate::error::{Error, Result};
 use crate::io::Fields;
 use std::ops::Range;
@@ -31,15 +32,15 @@ struct Node {
 }
 
 /// Reads the tree whose root is in the inode.
-pub(super) fn read(fs: &Ext4, inode: &Inode<'_>, budget: &mut Budget) -> BlockMap {
+pub(super) fn read((blocks, sb): (&Blocks, &Superblock), inode: &Inode<'_>, budget: &mut Budget) -> BlockMap {
     let mut map = BlockMap::default();
     let root = Fields::new("extent tree root", inode.block_area(), inode.place.saturating_add(0x28));
-    let seed = inode.checksum_seed(&fs.superblock);
+    let seed = inode.checksum_seed(sb);
     let children = match root.le_u16(6).and_then(|depth| {
         if depth > DEPTH_MAX {
             return Err(Error::corrupt(root.offset(6), "extent tree depth", "at most 5", depth));
         }
-        entries(&root, depth, 0..LOGICAL_END, (fs, &mut map))
+        entries(&root, depth, 0..LOGICAL_END, (blocks, &mut map))
     }) {
         Ok(children) => children,
         Err(error) => {
@@ -53,17 +54,17 @@ pub(super) fn read(fs: &Ext4, inode: &Inode<'_>, budget: &mut Budget) -> BlockMa
     open.reverse();
     while let Some(node) = open.pop() {
         let start = node.covers.clone();
-        let found = budget.spend(1).and_then(|()| fs.blocks.read(node.block)).and_then(|bytes| {
+        let found = budget.spend(1).and_then(|()| blocks.read(node.block)).and_then(|bytes| {
             map.nodes = map.nodes.saturating_add(1);
-            if map.nodes > fs.blocks.count() {
+            if map.nodes > blocks.count() {
                 let text = "extent tree: it has more nodes than the file system has blocks";
                 return Err(Error::new(crate::error::Kind::LimitExceeded, text));
             }
-            let fields = Fields::new("extent tree node", &bytes, fs.blocks.to_bytes(node.block));
-            if fs.superblock.has_checksums() && !checksum_ok(&fields, seed) {
+            let fields = Fields::new("extent tree node", &bytes, blocks.to_bytes(node.block));
+            if sb.has_checksums() && !checksum_ok(&fields, seed) {
                 map.wrong_checksums = map.wrong_checksums.saturating_add(1);
             }
-            entries(&fields, node.depth, node.covers, (fs, &mut map))
+            entries(&fields, node.depth, node.covers, (blocks, &mut map))
         });
         match found {
             Ok(children) => open.extend(children.into_iter().rev()),
@@ -78,7 +79,7 @@ fn entries(
     node: &Fields<'_>,
     depth: u16,
     covers: Range<u64>,
-    (fs, map): (&Ext4, &mut BlockMap),
+    (blocks, map): (&Blocks, &mut BlockMap),
 ) -> Result<Vec<Node>> {
     let magic = node.le_u16(0)?;
     if magic != MAGIC {
@@ -103,8 +104,8 @@ fn entries(
         let at = slot.saturating_mul(ENTRY);
         let logical = u64::from(node.le_u32(at)?);
         if depth == 0 {
-            if let Err((blocks, error)) = leaf(node, at, (fs, map)) {
-                map.lose(blocks, error);
+            if let Err((lost, error)) = leaf(node, at, (blocks, map)) {
+                map.lose(lost, error);
             }
             continue;
         }
@@ -123,7 +124,11 @@ fn entries(
 }
 
 /// Reads one extent into the map.
-fn leaf(node: &Fields<'_>, at: usize, (fs, map): (&Ext4, &mut BlockMap)) -> Result<(), (Range<u64>, Error)> {
+fn leaf(
+    node: &Fields<'_>,
+    at: usize,
+    (blocks, map): (&Blocks, &mut BlockMap),
+) -> Result<(), (Range<u64>, Error)> {
     let field = |result: Result<u64>| result.map_err(|error| (0..LOGICAL_END, error));
     let logical = field(node.le_u32(at).map(u64::from))?;
     let raw = field(node.le_u16(at.saturating_add(4)).map(u64::from))?;
@@ -131,12 +136,12 @@ fn leaf(node: &Fields<'_>, at: usize, (fs, map): (&Ext4, &mut BlockMap)) -> Resu
     let low = field(node.le_u32(at.saturating_add(8)).map(u64::from))?;
     let unwritten = raw > WRITTEN_MAX.into();
     let count = if unwritten { raw.saturating_sub(WRITTEN_MAX.into()) } else { raw };
-    let blocks = logical..logical.saturating_add(count.max(1));
+    let lost = logical..logical.saturating_add(count.max(1));
     if count == 0 {
-        return Err((blocks, Error::corrupt(node.offset(at), "extent length", "at least 1", 0)));
+        return Err((lost, Error::corrupt(node.offset(at), "extent length", "at least 1", 0)));
     }
     let run = BlockRun { logical, physical: high << 32 | low, count, unwritten };
-    map.push(run, &fs.blocks).map_err(|error| (blocks, error))
+    map.push(run, blocks).map_err(|error| (lost, error))
 }
 
 /// Whether the checksum behind the last entry (`et_checksum`) is right.

@@ -1,6 +1,6 @@
 //! Direct and indirect block maps (ext4 on-disk format, "Direct/Indirect Block Addressing").
 
-use super::Ext4;
+use super::blocks::Blocks;
 use super::inode::Inode;
 use super::map::{BlockMap, BlockRun, Budget};
 use crate::error::{Error, Result};
@@ -17,10 +17,10 @@ struct Node {
 
 /// Reads the map in the inode. All of it is followed, not only what the size asks for, since blocks past
 /// the end belong to the inode too.
-pub(super) fn read(fs: &Ext4, inode: &Inode<'_>, budget: &mut Budget) -> BlockMap {
+pub(super) fn read(blocks: &Blocks, inode: &Inode<'_>, budget: &mut Budget) -> BlockMap {
     let mut map = BlockMap::default();
     let (words, _) = inode.block_area().as_chunks::<4>();
-    let per_block = u64::try_from(fs.blocks.size()).unwrap_or(0) / 4;
+    let per_block = u64::try_from(blocks.size()).unwrap_or(0) / 4;
     let mut logical = 0;
     for (slot, word) in words.iter().enumerate() {
         let block = u64::from(u32::from_le_bytes(*word));
@@ -29,7 +29,7 @@ pub(super) fn read(fs: &Ext4, inode: &Inode<'_>, budget: &mut Budget) -> BlockMa
         let root = Node { block, depth, logical };
         let end = logical.saturating_add(covers);
         if block != 0
-            && let Err(error) = tree(fs, root, &mut map, budget)
+            && let Err(error) = tree(blocks, root, &mut map, budget)
         {
             map.lose(logical..end, error);
         }
@@ -42,21 +42,21 @@ pub(super) fn read(fs: &Ext4, inode: &Inode<'_>, budget: &mut Budget) -> BlockMa
 ///
 /// # Errors
 /// Where going on makes no sense for the whole tree; the loss of one indirect block is noted in the map.
-fn tree(fs: &Ext4, root: Node, map: &mut BlockMap, budget: &mut Budget) -> Result<()> {
-    let per_block = u64::try_from(fs.blocks.size()).unwrap_or(0) / 4;
+fn tree(blocks: &Blocks, root: Node, map: &mut BlockMap, budget: &mut Budget) -> Result<()> {
+    let per_block = u64::try_from(blocks.size()).unwrap_or(0) / 4;
     let mut open = vec![root];
     while let Some(node) = open.pop() {
         if node.depth == 0 {
-            push(fs, &node, map);
+            push(blocks, &node, map);
             continue;
         }
         let covers = per_block.saturating_pow(node.depth);
         map.nodes = map.nodes.saturating_add(1);
-        if map.nodes > fs.blocks.count() {
+        if map.nodes > blocks.count() {
             let text = "indirect blocks: there are more of them than the file system has blocks";
             return Err(Error::new(crate::error::Kind::LimitExceeded, text));
         }
-        let bytes = match budget.spend(1).and_then(|()| fs.blocks.read(node.block)) {
+        let bytes = match budget.spend(1).and_then(|()| blocks.read(node.block)) {
             Ok(bytes) => bytes,
             Err(error) => {
                 map.lose(node.logical..node.logical.saturating_add(covers), error);
@@ -73,7 +73,7 @@ fn tree(fs: &Ext4, root: Node, map: &mut BlockMap, budget: &mut Budget) -> Resul
             logical = logical.saturating_add(step);
             match child.block {
                 0 => {}
-                _ if below == 0 => push(fs, &child, map),
+                _ if below == 0 => push(blocks, &child, map),
                 _ => children.push(child),
             }
         }
@@ -89,9 +89,9 @@ fn tree(fs: &Ext4, root: Node, map: &mut BlockMap, budget: &mut Budget) -> Resul
 /// Wrong block numbers that one map may hold before it is given up.
 const DAMAGE_MAX: usize = 4096;
 
-fn push(fs: &Ext4, node: &Node, map: &mut BlockMap) {
+fn push(blocks: &Blocks, node: &Node, map: &mut BlockMap) {
     let run = BlockRun { logical: node.logical, physical: node.block, count: 1, unwritten: false };
-    if let Err(error) = map.push(run, &fs.blocks) {
+    if let Err(error) = map.push(run, blocks) {
         map.lose(node.logical..node.logical.saturating_add(1), error);
     }
 }

@@ -294,6 +294,25 @@ fn block_checksum_ok(sb: &Superblock, block: &[u8], kind: u32) -> bool {
     [head, &[0; 4], tail].into_iter().fold(sb.seed, crc32c) == stored
 }
 
+/// Every copy that any descriptor block of the journal announces, whatever transaction it belongs to, with
+/// the transaction's number: what the journal still remembers of the past. `starts` says whether a block
+/// starts with the magic number, which spares reading the others.
+pub(super) fn history(sb: &Superblock, starts: &dyn Fn(u32) -> bool, read: ReadBlock<'_>) -> Vec<(u32, Tag)> {
+    let described = |at: u32| {
+        let block = read(at).ok()?;
+        let (kind, sequence) = header(&Fields::new("journal block", &block, 0))?;
+        (kind == DESCRIPTOR && block_checksum_ok(sb, &block, kind)).then_some(())?;
+        Some((sequence, tags(sb, &block, at).ok()?.0))
+    };
+    let mut found = Vec::new();
+    for at in (sb.first..sb.end).filter(|at| starts(*at)) {
+        if let Some((sequence, tags)) = described(at) {
+            found.extend(tags.into_iter().map(|tag| (sequence, tag)));
+        }
+    }
+    found
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -15,6 +15,7 @@ mod describe;
 mod directory;
 mod extent;
 mod features;
+mod former;
 mod groups;
 mod indirect;
 mod inode;
@@ -36,12 +37,14 @@ use crate::io::ReadAt;
 use blocks::{Blocks, Overlay};
 use content::Partial;
 use describe::{Check, Described};
+use former::Former;
 use groups::Groups;
 use inode::{Inode, flags};
 use map::{BlockMap, Budget};
 use names::Names;
 use replay::Journal;
 use scan::Scanned;
+use std::collections::BTreeSet;
 use std::ops::{ControlFlow, Range};
 use std::sync::{Arc, OnceLock};
 use superblock::Superblock;
@@ -100,7 +103,9 @@ struct Ext4 {
     groups: Groups,
     blocks: Blocks,
     facts: Facts,
+    journal: Option<Journal>,
     names: OnceLock<Names>,
+    former: OnceLock<Former>,
 }
 
 fn facts(superblock: &Superblock, kind: &'static str, notes: Vec<String>) -> Facts {
@@ -139,7 +144,8 @@ impl Ext4 {
                     && source == Source::Primary
             };
             let superblock = current.ok().filter(same).unwrap_or(fs.superblock);
-            fs = Self::assemble(volume, superblock, home.into_overlay());
+            let journal = fs.journal;
+            fs = Self { journal, ..Self::assemble(volume, superblock, home.into_overlay()) };
         }
         if volume.size() < fs.superblock.size() {
             let (claimed, found) = (fs.superblock.size(), volume.size());
@@ -157,11 +163,19 @@ impl Ext4 {
     fn assemble(volume: &Arc<dyn ReadAt>, superblock: Superblock, overlay: Overlay) -> Self {
         let blocks = Blocks::new(Arc::clone(volume), superblock.block_bits, superblock.blocks, overlay);
         let groups = Groups::read(&blocks, &superblock);
-        Self { superblock, groups, blocks, facts: Facts::default(), names: OnceLock::new() }
+        Self {
+            superblock,
+            groups,
+            blocks,
+            facts: Facts::default(),
+            journal: None,
+            names: OnceLock::new(),
+            former: OnceLock::new(),
+        }
     }
 
     /// What the journal holds that has not reached its place.
-    fn recover(&self, source: Source, notes: &mut Vec<String>) -> Overlay {
+    fn recover(&mut self, source: Source, notes: &mut Vec<String>) -> Overlay {
         let features = self.superblock.features;
         if !features.has(features::HAS_JOURNAL) {
             return Overlay::new();
@@ -173,18 +187,21 @@ impl Ext4 {
             notes.push(format!("the journal is on another device ({device:#x}){state}"));
             return Overlay::new();
         }
-        match Journal::open(self) {
-            Ok(journal) if journal.superblock.start == 0 => Overlay::new(),
-            Ok(journal) if dirty || source == Source::Backup => journal.replay(self, notes),
-            Ok(_) => {
-                notes.push("the journal is not empty, but marked clean: not replayed".to_string());
-                Overlay::new()
-            }
+        let journal = match Journal::open(self) {
+            Ok(journal) => journal,
             Err(error) => {
                 notes.push(format!("the journal cannot be read: {error}"));
-                Overlay::new()
+                return Overlay::new();
             }
+        };
+        let mut overlay = Overlay::new();
+        if journal.superblock.start != 0 && (dirty || source == Source::Backup) {
+            overlay = journal.replay(self, notes);
+        } else if journal.superblock.start != 0 {
+            notes.push("the journal is not empty, but marked clean: not replayed".to_string());
         }
+        self.journal = Some(journal);
+        overlay
     }
 
     /// Where an inode's content lies.
@@ -192,9 +209,9 @@ impl Ext4 {
         if !describe::has_map(self, inode) {
             BlockMap::default()
         } else if inode.has(flags::EXTENTS) {
-            extent::read(self, inode, budget)
+            extent::read((&self.blocks, &self.superblock), inode, budget)
         } else {
-            indirect::read(self, inode, budget)
+            indirect::read(&self.blocks, inode, budget)
         }
     }
 
@@ -215,14 +232,39 @@ impl Ext4 {
         self.names.get_or_init(|| Names::build(self))
     }
 
+    /// What the journal remembers of files that are gone.
+    fn former(&self) -> &Former {
+        self.former.get_or_init(|| Former::build(self))
+    }
+
+    /// Gives a deleted inode back what the journal remembers of it.
+    fn with_former(&self, mut described: Described) -> Described {
+        let entry = &mut described.entry;
+        let emptied = entry.state == EntryState::Deleted && entry.streams.iter().all(|s| s.runs().is_empty());
+        if !emptied {
+            return described;
+        }
+        let former = self.former().get(entry.id);
+        if let Some(former) = former.filter(|former| former.entry.generation == entry.generation) {
+            described.missing.clone_from(&former.missing);
+            described.entry = former.entry.clone();
+        }
+        described
+    }
+
     /// Describes one inode.
     ///
     /// # Errors
     /// [`ErrorKind::NotFound`] for a number outside of the tables or a record that holds no inode.
     fn describe(&self, id: EntryId) -> Result<Described> {
+        if let Some(former) = self.former().get(id).filter(|_| id.0 > u64::from(u32::MAX)) {
+            let (entry, missing) = (former.entry.clone(), former.missing.clone());
+            return Ok(Described { entry, errors: Vec::new(), missing });
+        }
         let record = scan::record(self, id.0)?;
         let mut budget = Budget::new(&self.blocks, 1);
         describe::describe(self, &record.inode(), record.allocated, Check::Entry, &mut budget)
+            .map(|described| self.with_former(described))
             .ok_or_else(|| Error::new(ErrorKind::NotFound, format!("inode {} has never been used", id.0)))
     }
 }
@@ -234,15 +276,18 @@ impl FileSystem for Ext4 {
 
     fn walk(&self, visit: &mut dyn FnMut(Walked) -> ControlFlow<()>) -> Result<()> {
         let mut budget = Budget::new(&self.blocks, 4);
-        // The caller has asked to stop; that is no error.
-        let _stopped = scan::tables(self, &mut |scanned| match scanned {
+        let mut deleted = BTreeSet::new();
+        let flow = scan::tables(self, &mut |scanned| match scanned {
             Scanned::Problem(error) => visit(Walked::Problem { entry: None, error }),
             Scanned::Inode(inode, allocated) => {
                 let found = describe::describe(self, &inode, allocated, Check::Content, &mut budget);
-                let Some(Described { entry, errors, .. }) = found else {
+                let Some(Described { entry, errors, .. }) = found.map(|found| self.with_former(found)) else {
                     return ControlFlow::Continue(());
                 };
                 let (id, state) = (entry.id, entry.state);
+                if state == EntryState::Deleted {
+                    deleted.insert(id);
+                }
                 visit(Walked::Entry(entry))?;
                 // What is left of a deleted inode is rarely whole; its notes say so.
                 if state != EntryState::Deleted {
@@ -253,6 +298,12 @@ impl FileSystem for Ext4 {
                 ControlFlow::Continue(())
             }
         });
+        // Those whose number has been used again, or whose record has been wiped.
+        let rest = self.former().all().filter(|former| !deleted.contains(&former.entry.id));
+        if flow.is_continue() {
+            // The caller may ask to stop; that is no error.
+            let _stopped = rest.map(|former| former.entry.clone()).try_for_each(|e| visit(Walked::Entry(e)));
+        }
         Ok(())
     }
 
@@ -293,9 +344,18 @@ impl FileSystem for Ext4 {
     }
 
     fn paths(&self, id: EntryId) -> Result<Paths> {
-        let number = u32::try_from(id.0).unwrap_or(0);
+        let number = Former::number(id);
         if number == Self::ROOT {
             return Ok(Paths { all: vec![b"/".to_vec()] });
+        }
+        if id.0 != u64::from(number) {
+            let former = self.former().get(id);
+            let kind = former.map_or(EntryKind::Unknown, |former| former.entry.kind);
+            let mut all = self.names().former_paths(self, number, kind)?;
+            // The number belongs to another file by now, whose names these are not.
+            let live = self.names().paths(self, number)?;
+            all.retain(|path| !live.contains(path));
+            return Ok(Paths { all });
         }
         let record = scan::record(self, id.0)?;
         let inode = record.inode();

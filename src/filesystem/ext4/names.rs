@@ -5,14 +5,15 @@
 
 use super::Ext4;
 use super::directory::{self, Format, HEADER, Record};
+use super::former::{Former, OldCopy};
 use super::inode::{Inode, flags};
 use super::listing;
 use super::map::{BlockMap, Budget};
 use super::scan::{self, Scanned};
 use crate::error::{Error, Result};
-use crate::filesystem::EntryKind;
+use crate::filesystem::{EntryKind, Place};
 use crate::io::Fields;
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ops::ControlFlow;
 
 /// Directories above each other that a path is followed through.
@@ -47,12 +48,18 @@ impl Names {
     pub(super) fn build(fs: &Ext4) -> Self {
         let mut links = Vec::new();
         let mut budget = Budget::new(&fs.blocks, 4);
+        let former = fs.former();
+        let mut old = OldBlocks::default();
+        old.note_former(fs, former);
         let _ = scan::tables(fs, &mut |scanned| {
-            if let Scanned::Inode(inode, allocated) = scanned
-                && inode.kind() == EntryKind::Directory
-            {
+            let Scanned::Inode(inode, allocated) = scanned else { return ControlFlow::Continue(()) };
+            if inode.links() == 0 || !fs.in_use(&inode, allocated) {
+                old.nameless.insert(inode.number, u32::MAX);
+            }
+            if inode.kind() == EntryKind::Directory {
                 let map = fs.map(&inode, &mut budget);
                 if fs.in_use(&inode, allocated) {
+                    old.note(inode.number, &map, former);
                     directory(fs, (&inode, &map), &mut budget, &mut links);
                 } else if is_intact(fs, &inode, &map) {
                     let from = links.len();
@@ -62,6 +69,7 @@ impl Names {
             }
             ControlFlow::Continue(())
         });
+        old.read(fs, &mut links);
         links.sort_unstable();
         links.dedup();
         links.shrink_to_fit();
@@ -145,6 +153,71 @@ impl Names {
             path.extend(name);
         }
         Ok(path)
+    }
+}
+
+/// Old copies of directory blocks in the journal: the kernel wipes a name when it removes it, so that these
+/// copies are often the last place where it stands.
+#[derive(Default)]
+struct OldBlocks {
+    /// Inodes that are deleted, or in use without a link: those that need a former name; and the age up to
+    /// which copies may speak of them.
+    nameless: HashMap<u32, u32>,
+    /// Copies with the directory that their block belongs to.
+    copies: Vec<(OldCopy, u32)>,
+}
+
+impl OldBlocks {
+    /// Notes the copies of a directory's blocks.
+    fn note(&mut self, directory: u32, map: &BlockMap, former: &Former) {
+        for run in &map.runs {
+            let home = run.physical..run.physical.saturating_add(run.count);
+            self.copies.extend(former.copies(home).iter().map(|copy| (*copy, directory)));
+        }
+    }
+
+    /// Notes the inodes that the journal remembers, and the copies of former directories' blocks.
+    fn note_former(&mut self, fs: &Ext4, former: &Former) {
+        for found in former.all() {
+            let number = Former::number(found.entry.id);
+            let limit = self.nameless.entry(number).or_default();
+            *limit = found.age.max(*limit);
+            if found.entry.kind != EntryKind::Directory {
+                continue;
+            }
+            for run in found.entry.streams.iter().flat_map(|stream| stream.runs()) {
+                if let Place::At(at) = run.place {
+                    let end = at.saturating_add(run.length);
+                    let home = at >> fs.blocks.bits()..end >> fs.blocks.bits();
+                    self.copies.extend(former.copies(home).iter().map(|copy| (*copy, number)));
+                }
+            }
+        }
+    }
+
+    /// Adds, for each inode that needs a name, those of the latest copy that names it.
+    fn read(mut self, fs: &Ext4, links: &mut Vec<Link>) {
+        let format = Format::new(&fs.superblock, false);
+        self.copies.sort_unstable_by_key(|(copy, parent)| (copy.age, copy.block, *parent));
+        let mut latest: BTreeMap<u32, (u32, Vec<Link>)> = BTreeMap::new();
+        for (copy, parent) in &self.copies {
+            let Ok(bytes) = fs.blocks.read(copy.block) else { continue };
+            let block = Fields::new("directory block", &bytes, fs.blocks.to_bytes(copy.block));
+            // What follows a damaged record of an old copy is lost with it.
+            let _rest = directory::records(&block, format, &mut |record| {
+                let limit = self.nameless.get(&record.inode);
+                if is_name(&record, false) && limit.is_some_and(|limit| copy.age <= *limit) {
+                    let place = block.offset(record.at) | REMOVED;
+                    let known = latest.entry(record.inode).or_default();
+                    if known.0 != copy.age {
+                        *known = (copy.age, Vec::new());
+                    }
+                    known.1.push(Link { child: record.inode, parent: *parent, place });
+                }
+                ControlFlow::Continue(())
+            });
+        }
+        links.extend(latest.into_values().flat_map(|(_, links)| links));
     }
 }
 

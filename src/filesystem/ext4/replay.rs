@@ -1,7 +1,7 @@
 //! Finding the journal and turning its replay into an overlay over the volume.
 
 use super::Ext4;
-use super::blocks::{JournalCopy, Overlay};
+use super::blocks::{JOURNAL_MAGIC, JournalCopy, Overlay};
 use super::inode::{BLOCK_AREA, BLOCK_AREA_AT, Inode, ORIGINAL, flags};
 use super::journal::{self, Superblock};
 use super::map::{BlockMap, Budget};
@@ -46,6 +46,13 @@ impl Journal {
     /// Where it has no place, or that cannot be read.
     pub(super) fn read(&self, fs: &Ext4, block: u32) -> Result<Vec<u8>> {
         fs.blocks.read(self.physical(block).ok_or_else(|| missing(block))?)
+    }
+
+    /// Whether a block of the journal starts with the journal's magic number.
+    pub(super) fn starts_with_magic(&self, fs: &Ext4, block: u32) -> bool {
+        let Some(place) = self.physical(block) else { return false };
+        let mut start = [0; 4];
+        fs.blocks.read_bytes(fs.blocks.to_bytes(place), &mut start).is_ok() && start == JOURNAL_MAGIC
     }
 
     /// Replays the log in memory; says in `notes` what came of it.

@@ -16,6 +16,9 @@ const MAGIC: u16 = 0xef53;
 /// Largest `s_log_block_size`: 64 KiB.
 const LOG_BLOCK_SIZE_MAX: u32 = 6;
 
+/// Largest `s_log_cluster_size`: 1 GiB.
+const LOG_CLUSTER_SIZE_MAX: u32 = 20;
+
 /// Smallest group that `mke2fs` makes.
 const GROUP_MIN: u64 = 256;
 
@@ -55,8 +58,6 @@ pub(super) struct Superblock {
     pub(super) checksum_seed: u32,
     pub(super) journal_inode: u32,
     pub(super) journal_device: u32,
-    /// Head of the list of orphan inodes.
-    pub(super) last_orphan: u32,
     /// Inodes in which the file system keeps its own tables: quotas and orphans.
     pub(super) own_inodes: [u32; 4],
     /// The journal inode's block map and size, kept here in case that inode is damaged (`s_jnl_blocks`).
@@ -75,86 +76,17 @@ impl Superblock {
     /// out of range.
     pub(super) fn parse(bytes: &[u8], at: u64) -> Result<Self> {
         let sb = Fields::new("superblock", bytes, at);
-        let within = |what, ok: bool, field: usize, expected: &str, found: u64| {
-            if ok { Ok(()) } else { Err(Error::corrupt(sb.offset(field), what, expected, found)) }
-        };
         let magic = sb.le_u16(0x38)?;
-        within("superblock magic", magic == MAGIC, 0x38, "0xef53", magic.into())?;
+        check(sb.offset(0x38), magic == MAGIC, "superblock magic", ("0xef53", magic.into()))?;
         let features =
             Features { compat: sb.le_u32(0x5c)?, incompat: sb.le_u32(0x60)?, ro_compat: sb.le_u32(0x64)? };
-        let log_block_size = sb.le_u32(0x18)?;
-        within(
-            "block size (log)",
-            log_block_size <= LOG_BLOCK_SIZE_MAX,
-            0x18,
-            "0 to 6",
-            log_block_size.into(),
-        )?;
-        let block_bits = log_block_size.saturating_add(10);
-        let block_size = 1_u64 << block_bits;
-        let cluster_bits = if features.has(features::BIGALLOC) {
-            let log = sb.le_u32(0x1c)?;
-            within(
-                "cluster size (log)",
-                (log_block_size..=20).contains(&log),
-                0x1c,
-                "that of blocks to 20",
-                log.into(),
-            )?;
-            log.saturating_sub(log_block_size)
-        } else {
-            0
-        };
-        let high_blocks = if features.has(features::BIT64) { u64::from(sb.le_u32(0x150)?) << 32 } else { 0 };
-        let blocks = high_blocks | u64::from(sb.le_u32(4)?);
-        let first_data_block = u64::from(sb.le_u32(0x14)?);
-        within(
-            "block count",
-            blocks > first_data_block && blocks < u64::MAX >> 17,
-            4,
-            "above the first block",
-            blocks,
-        )?;
-        within("first data block", first_data_block <= 1, 0x14, "0 or 1", first_data_block)?;
-        let blocks_per_group = u64::from(sb.le_u32(0x20)?);
-        let bits_max = block_size.saturating_mul(8);
-        let group_max = bits_max.checked_shl(cluster_bits).unwrap_or(u64::MAX);
-        within(
-            "blocks per group",
-            (GROUP_MIN..=group_max).contains(&blocks_per_group)
-                && blocks_per_group.trailing_zeros() >= cluster_bits,
-            0x20,
-            "256 to the bits of a bitmap block",
-            blocks_per_group,
-        )?;
-        let inodes_per_group = sb.le_u32(0x28)?;
-        within(
-            "inodes per group",
-            (1..=bits_max).contains(&inodes_per_group.into()),
-            0x28,
-            "1 to the bits of a bitmap block",
-            inodes_per_group.into(),
-        )?;
-        let original = sb.le_u32(0x4c)? == 0;
-        let inode_size = if original { 128 } else { sb.le_u16(0x58)? };
-        within(
-            "inode size",
-            inode_size.is_power_of_two() && inode_size >= 128 && u64::from(inode_size) <= block_size,
-            0x58,
-            "a power of two from 128 to the block size",
-            inode_size.into(),
-        )?;
-        let descriptor_size = if features.has(features::BIT64) { sb.le_u16(0xfe)? } else { 32 };
-        within(
-            "descriptor size",
-            descriptor_size.is_power_of_two() && (32..=1024).contains(&descriptor_size),
-            0xfe,
-            "a power of two from 32 to 1024",
-            descriptor_size.into(),
-        )?;
+        let (block_bits, cluster_bits) = block_sizes(&sb, features)?;
+        let (blocks, first_data_block) = block_count(&sb, features)?;
+        let (blocks_per_group, inodes_per_group) = group_sizes(&sb, block_bits, cluster_bits)?;
+        let (inode_size, descriptor_size) = record_sizes(&sb, features, block_bits)?;
         let uuid = sb.array(0x68)?;
+        let own_seed = features.has(features::CSUM_SEED);
         let label = sb.bytes(0x78, 16)?;
-        let stored = sb.le_u32(0x3fc)?;
         let checked = features.has(features::METADATA_CSUM);
         Ok(Self {
             features,
@@ -165,26 +97,21 @@ impl Superblock {
             cluster_bits,
             blocks_per_group,
             inodes_per_group,
-            inode_size: inode_size.into(),
-            descriptor_size: descriptor_size.into(),
-            first_inode: if original { 11 } else { sb.le_u32(0x54)? },
+            inode_size,
+            descriptor_size,
+            first_inode: if is_original(&sb)? { 11 } else { sb.le_u32(0x54)? },
             uuid,
             label: label.split(|byte| *byte == 0).next().unwrap_or_default().to_vec(),
             reserved_descriptor_blocks: sb.le_u16(0xce)?.into(),
             first_meta_bg: sb.le_u32(0x104)?.into(),
             backup_groups: [sb.le_u32(0x24c)?, sb.le_u32(0x250)?],
-            checksum_seed: if features.has(features::CSUM_SEED) {
-                sb.le_u32(0x270)?
-            } else {
-                crc32c(u32::MAX, &uuid)
-            },
+            checksum_seed: if own_seed { sb.le_u32(0x270)? } else { crc32c(u32::MAX, &uuid) },
             journal_inode: sb.le_u32(0xe0)?,
             journal_device: sb.le_u32(0xe4)?,
-            last_orphan: sb.le_u32(0xe8)?,
             own_inodes: [sb.le_u32(0x240)?, sb.le_u32(0x244)?, sb.le_u32(0x26c)?, sb.le_u32(0x280)?],
             journal_backup: journal_backup(&sb)?,
             group: sb.le_u16(0x5a)?,
-            checksum_ok: !checked || crc32c(u32::MAX, sb.bytes(0, 0x3fc)?) == stored,
+            checksum_ok: !checked || crc32c(u32::MAX, sb.bytes(0, 0x3fc)?) == sb.le_u32(0x3fc)?,
         })
     }
 
@@ -240,6 +167,66 @@ impl Superblock {
     pub(super) fn uuid_text(&self) -> String {
         uuid_text(&self.uuid)
     }
+}
+
+/// Fails with what was expected and found unless `ok`.
+fn check(at: u64, ok: bool, what: &str, (expected, found): (&str, u64)) -> Result<()> {
+    if ok { Ok(()) } else { Err(Error::corrupt(at, what, expected, found)) }
+}
+
+/// Revision 0, whose inodes have 128 bytes and which reserves ten of them.
+fn is_original(sb: &Fields<'_>) -> Result<bool> {
+    Ok(sb.le_u32(0x4c)? == 0)
+}
+
+/// Base-two logarithms of the block size in bytes, and of the cluster size in blocks.
+fn block_sizes(sb: &Fields<'_>, features: Features) -> Result<(u32, u32)> {
+    let log = sb.le_u32(0x18)?;
+    check(sb.offset(0x18), log <= LOG_BLOCK_SIZE_MAX, "block size (log)", ("0 to 6", log.into()))?;
+    let bits = log.saturating_add(10);
+    if !features.has(features::BIGALLOC) {
+        return Ok((bits, 0));
+    }
+    let cluster = sb.le_u32(0x1c)?;
+    let fits = (log..=LOG_CLUSTER_SIZE_MAX).contains(&cluster);
+    check(sb.offset(0x1c), fits, "cluster size (log)", ("that of blocks to 20", cluster.into()))?;
+    Ok((bits, cluster.saturating_sub(log)))
+}
+
+/// Number of blocks, and the first block of group 0.
+fn block_count(sb: &Fields<'_>, features: Features) -> Result<(u64, u64)> {
+    let high = if features.has(features::BIT64) { u64::from(sb.le_u32(0x150)?) << 32 } else { 0 };
+    let blocks = high | u64::from(sb.le_u32(4)?);
+    let first = u64::from(sb.le_u32(0x14)?);
+    check(sb.offset(0x14), first <= 1, "first data block", ("0 or 1", first))?;
+    // Their length in bytes has to fit into 64 bits for any block size.
+    let fits = blocks > first && blocks < u64::MAX >> 17;
+    check(sb.offset(4), fits, "block count", ("above the first block, below 2^47", blocks))?;
+    Ok((blocks, first))
+}
+
+/// Blocks and inodes of a group: one block of bitmap has to do for either.
+fn group_sizes(sb: &Fields<'_>, block_bits: u32, cluster_bits: u32) -> Result<(u64, u32)> {
+    let bits = 8_u64 << block_bits;
+    let blocks = u64::from(sb.le_u32(0x20)?);
+    let fits =
+        (GROUP_MIN..=bits << cluster_bits).contains(&blocks) && blocks.trailing_zeros() >= cluster_bits;
+    check(sb.offset(0x20), fits, "blocks per group", ("256 to the bits of a bitmap block", blocks))?;
+    let inodes = sb.le_u32(0x28)?;
+    let fits = (1..=bits).contains(&inodes.into());
+    check(sb.offset(0x28), fits, "inodes per group", ("1 to the bits of a bitmap block", inodes.into()))?;
+    Ok((blocks, inodes))
+}
+
+/// Bytes of an inode and of a group descriptor.
+fn record_sizes(sb: &Fields<'_>, features: Features, block_bits: u32) -> Result<(usize, usize)> {
+    let inode = if is_original(sb)? { 128 } else { sb.le_u16(0x58)? };
+    let fits = inode.is_power_of_two() && inode >= 128 && u64::from(inode) <= 1 << block_bits;
+    check(sb.offset(0x58), fits, "inode size", ("a power of two, 128 to the block size", inode.into()))?;
+    let descriptor = if features.has(features::BIT64) { sb.le_u16(0xfe)? } else { 32 };
+    let fits = descriptor.is_power_of_two() && (32..=1024).contains(&descriptor);
+    check(sb.offset(0xfe), fits, "descriptor size", ("a power of two, 32 to 1024", descriptor.into()))?;
+    Ok((inode.into(), descriptor.into()))
 }
 
 /// A UUID as text.

@@ -15,6 +15,9 @@ use std::collections::BTreeMap;
 /// Runs of one entry; Windows itself stops at about 1.5 million.
 const RUNS_MAX: usize = 1 << 21;
 
+/// Name of the stream that a record's bytes behind its used part make; `:` and the record's number follow for
+/// an extension record.
+const RECORD_SLACK: &[u8] = b"record slack";
 /// The record of `$BadClus`.
 const BAD_CLUSTERS: EntryId = EntryId(8);
 
@@ -42,6 +45,7 @@ pub(super) struct Assembly<'g> {
     parts: BTreeMap<(u32, Vec<[u8; 2]>), Part>,
     standard: StandardInformation,
     reparse: Option<ReparsePoint>,
+    slack: Vec<Stream>,
     runs: usize,
     out: Assembled,
 }
@@ -76,18 +80,43 @@ impl<'g> Assembly<'g> {
             out.entry.notes.push(format!("the record calls itself number {stored}"));
         }
         let standard = StandardInformation::default();
-        let mut assembly = Self { geometry, parts: BTreeMap::new(), standard, reparse: None, runs: 0, out };
+        let mut assembly = Self {
+            geometry,
+            parts: BTreeMap::new(),
+            standard,
+            reparse: None,
+            slack: Vec::new(),
+            runs: 0,
+            out,
+        };
         assembly.add(base);
         assembly
     }
 
     /// Adds what a record holds.
     pub(super) fn add(&mut self, record: &Record<'_>) {
+        self.add_slack(record);
         for attribute in record.attributes() {
             if let Err(error) = attribute.and_then(|attribute| self.add_attribute(record, &attribute)) {
                 self.problem(error);
             }
         }
+    }
+
+    /// Keeps what is behind the used part of a record: often attributes of before, resident content included.
+    fn add_slack(&mut self, record: &Record<'_>) {
+        let bytes = record.bytes.get(record.used..).unwrap_or_default();
+        if bytes.iter().all(|&byte| byte == 0) {
+            return;
+        }
+        let mut name = RECORD_SLACK.to_vec();
+        if record.number != self.out.entry.id.0 {
+            name.extend_from_slice(format!(":{}", record.number).as_bytes());
+        }
+        let place = u64::try_from(record.used).ok().and_then(|used| record.place?.checked_add(used));
+        let size = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+        let layout = Layout::Resident { bytes: bytes.to_vec(), place };
+        self.slack.push(Stream { name: StreamName::Attribute(name), size, initialised: size, layout });
     }
 
     /// Notes something wrong.
@@ -206,6 +235,7 @@ impl<'g> Assembly<'g> {
         for ((code, name), part) in std::mem::take(&mut self.parts) {
             self.finish_part(code, &name, part);
         }
+        self.out.entry.streams.append(&mut self.slack);
         // The unnamed stream comes first; the map's order stays otherwise.
         self.out.entry.streams.sort_by_key(|stream| stream.name != StreamName::Data);
         self.out

@@ -12,9 +12,11 @@ const OEM: &[u8] = b"NTFS    ";
 /// Largest cluster that Windows formats.
 const CLUSTER_SIZE_MAX: u64 = 2 << 20;
 /// Largest file or index record accepted; 1 KiB and 4 KiB are the usual ones.
-const RECORD_SIZE_MAX: u64 = 64 << 10;
+const RECORD_SIZE_MAX: usize = 64 << 10;
+/// The usual length of an index record.
+const INDEX_SIZE: usize = 4096;
 /// Fixups protect 512-byte strides, so that nothing smaller is a record.
-const RECORD_SIZE_MIN: u64 = 512;
+const RECORD_SIZE_MIN: usize = 512;
 
 /// The layout of a volume as its boot sector gives it. All offsets and lengths are bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,7 +32,7 @@ pub(super) struct Geometry {
     /// Length of a file record.
     pub(super) record_size: usize,
     /// Length of an index record.
-    pub(super) index_size: u64,
+    pub(super) index_size: usize,
     /// Start of `$MFT`.
     pub(super) mft: u64,
     /// Start of `$MFTMirr`.
@@ -117,15 +119,14 @@ fn parse(bytes: &[u8], at: u64) -> Result<Geometry> {
             Error::corrupt(fields.offset(field), "table's cluster", format!("below {clusters}"), cluster)
         })
     };
-    let record_size = record_size(&fields, 0x40, cluster_size)?;
     Ok(Geometry {
         sector_size,
         cluster_size,
         clusters,
         size,
-        record_size: usize::try_from(record_size).unwrap_or(usize::MAX),
+        record_size: record_size(&fields, 0x40, cluster_size)?,
         // Directories alone depend on it.
-        index_size: record_size_or(&fields, 0x44, cluster_size, 4096),
+        index_size: record_size(&fields, 0x44, cluster_size).unwrap_or(INDEX_SIZE),
         mft: start(0x30)?,
         mirror: start(0x38)?,
         serial: fields.le_u64(0x48)?,
@@ -149,18 +150,15 @@ fn cluster_size(fields: &Fields<'_>, sector_size: u64) -> Result<u64> {
 }
 
 /// Clusters per record where positive, negative binary exponent of its bytes otherwise.
-fn record_size(fields: &Fields<'_>, at: usize, cluster_size: u64) -> Result<u64> {
+fn record_size(fields: &Fields<'_>, at: usize, cluster_size: u64) -> Result<usize> {
     let code = i8::from_le_bytes(fields.array(at)?);
     let size = match u64::try_from(code) {
         Ok(clusters) => clusters.checked_mul(cluster_size),
         Err(_) => 1_u64.checked_shl(u32::from(code.unsigned_abs())),
     };
-    size.filter(|size| size.is_power_of_two() && (RECORD_SIZE_MIN..=RECORD_SIZE_MAX).contains(size))
+    size.and_then(|size| usize::try_from(size).ok())
+        .filter(|size| size.is_power_of_two() && (RECORD_SIZE_MIN..=RECORD_SIZE_MAX).contains(size))
         .ok_or_else(|| Error::corrupt(fields.offset(at), "record size", "512 bytes to 64 KiB", code))
-}
-
-fn record_size_or(fields: &Fields<'_>, at: usize, cluster_size: u64, otherwise: u64) -> u64 {
-    record_size(fields, at, cluster_size).unwrap_or(otherwise)
 }
 
 #[cfg(test)]

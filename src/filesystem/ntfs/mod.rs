@@ -11,13 +11,16 @@ mod bitmap;
 mod boot;
 mod compressed;
 mod content;
+mod former;
 mod index;
 mod mft;
 mod name;
+mod overwritten;
 mod paths;
 mod record;
 mod reparse;
 mod run_list;
+mod shadow;
 mod standard_information;
 mod upcase;
 mod volume_information;
@@ -33,7 +36,8 @@ use compressed::Compressed;
 use content::{Clusters, Resident};
 use index::Index;
 use mft::Mft;
-use record::Record;
+use overwritten::Free;
+use record::{Record, Reference};
 use std::ops::{ControlFlow, Range};
 use std::sync::{Arc, OnceLock};
 use upcase::UpCase;
@@ -56,6 +60,28 @@ const FIRST_USER: u64 = 16;
 /// Bytes of attribute lists that one walk compares with the records.
 const LIST_BUDGET: u64 = 256 << 20;
 
+/// Bytes of directory indexes whose slack one walk looks through.
+const INDEX_BUDGET: u64 = 4 << 30;
+/// Pieces into which the runs of deleted entries may fall in one walk.
+const CLIP_BUDGET: usize = 1 << 25;
+
+/// Work that one walk may do beyond what the table's own size bounds.
+#[derive(Debug)]
+struct Budget {
+    /// Bytes of attribute lists.
+    lists: u64,
+    /// Bytes of directory indexes.
+    indexes: u64,
+    /// Pieces of runs of deleted entries.
+    pieces: usize,
+}
+
+impl Default for Budget {
+    fn default() -> Self {
+        Self { lists: LIST_BUDGET, indexes: INDEX_BUDGET, pieces: CLIP_BUDGET }
+    }
+}
+
 /// An NTFS file system.
 #[derive(Debug)]
 struct Ntfs {
@@ -65,6 +91,7 @@ struct Ntfs {
     mft: Mft,
     index: OnceLock<Index>,
     upcase: OnceLock<UpCase>,
+    free: OnceLock<Free>,
     directories: paths::Directories,
 }
 
@@ -72,7 +99,7 @@ struct Ntfs {
 fn probe(volume: &Arc<dyn ReadAt>) -> Option<Recognised> {
     let found = boot::find(&**volume)?;
     let mut facts = Facts { kind: "ntfs", ..Facts::default() };
-    let geometry = match found {
+    let mut geometry = match found {
         Ok(found) => {
             facts.notes.extend(found.note);
             found.geometry
@@ -82,9 +109,15 @@ fn probe(volume: &Arc<dyn ReadAt>) -> Option<Recognised> {
     facts.uuid = Some(format!("{:016X}", geometry.serial));
     facts.block_size = geometry.cluster_size;
     facts.size = geometry.size;
+    if geometry.size.checked_sub(geometry.sector_size) == Some(volume.size()) {
+        facts.notes.push("the volume ends before the backup boot sector".to_owned());
+        geometry.size = volume.size();
+        facts.size = geometry.size;
+    }
     if geometry.size > volume.size() {
         facts.notes.push(format!("the volume ends at byte {}, before the file system does", volume.size()));
     }
+    facts.notes.extend(shadow::describe(&**volume));
     Some(match Mft::open(volume, &geometry, &mut facts.notes) {
         Ok(mft) => Recognised::Opened(Arc::new(Ntfs::new(Arc::clone(volume), geometry, facts, mft))),
         Err(error) => Recognised::Opaque { facts, error },
@@ -100,6 +133,7 @@ impl Ntfs {
             mft,
             index: OnceLock::new(),
             upcase: OnceLock::new(),
+            free: OnceLock::new(),
             directories: paths::Directories::default(),
         };
         let mut facts = std::mem::take(&mut ntfs.facts);
@@ -118,6 +152,49 @@ impl Ntfs {
 
     fn upcase(&self) -> &UpCase {
         self.upcase.get_or_init(|| UpCase::read(self.open_system(UPCASE).ok().as_deref()))
+    }
+
+    /// Notes the names that a directory once held, of records that are gone.
+    fn note_former_names(&self, assembled: &mut Assembled, budget: &mut Budget) {
+        let entry = &assembled.entry;
+        let name = StreamName::Attribute(b"$INDEX_ALLOCATION:$I30".to_vec());
+        let Some(stream) = entry.stream(&name) else { return };
+        let (Ok(index), Ok(sequence)) = (self.open(entry, &name), u16::try_from(entry.generation)) else {
+            return;
+        };
+        let note = match budget.indexes.checked_sub(stream.size) {
+            Some(left) => {
+                budget.indexes = left;
+                let directory = Reference { number: entry.id.0, sequence };
+                let is_gone = |record: Reference| match self.index().record(record.number) {
+                    Some(known) => !record.means(known.sequence, known.in_use),
+                    None => true,
+                };
+                former::names(&*index, self.geometry.index_size, directory, &is_gone)
+            }
+            None => {
+                assembled
+                    .entry
+                    .notes
+                    .push("slack of its index not looked through: too many bytes".to_owned());
+                return;
+            }
+        };
+        assembled.entry.notes.extend(note.iter().map(former::Former::note));
+    }
+
+    /// The free ranges, where they are few enough to be kept.
+    fn free(&self) -> &Free {
+        self.free.get_or_init(|| {
+            let mut ranges = Vec::new();
+            let outcome = self.unallocated(&mut |range| {
+                if ranges.len() <= overwritten::RANGES_MAX {
+                    ranges.push(range);
+                }
+            });
+            let known = outcome.is_ok() && ranges.len() <= overwritten::RANGES_MAX;
+            Free(known.then_some(ranges))
+        })
     }
 
     /// The unnamed stream of one of the file system's own files.
@@ -151,12 +228,12 @@ impl Ntfs {
                 let message = format!("record {number} is a part of record {}", base.number);
                 return Err(Error::new(ErrorKind::NotFound, message));
             }
-            Ok(self.assemble(record, &mut LIST_BUDGET.clone()))
+            Ok(self.assemble(record, &mut Budget::default()))
         })
     }
 
-    /// Puts the entry of a base record together. `list_budget` bounds the attribute lists that are read.
-    fn assemble(&self, base: &Record<'_>, list_budget: &mut u64) -> Assembled {
+    /// Puts the entry of a base record together.
+    fn assemble(&self, base: &Record<'_>, budget: &mut Budget) -> Assembled {
         let mut assembly = Assembly::new(&self.geometry, base);
         if let Some(gone) = base.extends() {
             assembly.note(format!("a part of record {}, which does not exist any more", gone.number));
@@ -173,13 +250,17 @@ impl Ntfs {
                 }
             }
             if base.in_use
-                && let Err(error) = self.compare_list(base, &joined, list_budget)
+                && let Err(error) = self.compare_list(base, &joined, &mut budget.lists)
             {
                 assembly.problem(error);
             }
         }
         let mut assembled = assembly.finish();
         self.place(base, &mut assembled);
+        // The bitmap's own record is among the reserved ones.
+        if !base.in_use && base.number >= FIRST_USER {
+            self.free().clip(&mut assembled.entry, self.geometry.cluster_size, &mut budget.pieces);
+        }
         assembled
     }
 
@@ -239,13 +320,14 @@ impl Ntfs {
     fn walk_record(
         &self,
         record: &Record<'_>,
-        budget: &mut u64,
+        budget: &mut Budget,
         visit: &mut dyn FnMut(Walked) -> ControlFlow<()>,
     ) -> ControlFlow<()> {
         if record.extends().is_some_and(|base| self.index().is_joined(base, record.in_use)) {
             return ControlFlow::Continue(());
         }
-        let assembled = self.assemble(record, budget);
+        let mut assembled = self.assemble(record, budget);
+        self.note_former_names(&mut assembled, budget);
         for problem in assembled.problems {
             let error = problem.context(format!("record {}", record.number));
             visit(Walked::Problem { entry: Some(EntryId(record.number)), error })?;
@@ -260,7 +342,7 @@ impl FileSystem for Ntfs {
     }
 
     fn walk(&self, visit: &mut dyn FnMut(Walked) -> ControlFlow<()>) -> Result<()> {
-        let mut budget = LIST_BUDGET;
+        let mut budget = Budget::default();
         self.mft.scan(0, &mut |number, place, bytes| {
             let problem = match bytes.and_then(|bytes| Record::parse(number, place, bytes)) {
                 Ok(None) => return ControlFlow::Continue(()),
@@ -281,7 +363,9 @@ impl FileSystem for Ntfs {
     }
 
     fn entry(&self, id: EntryId) -> Result<Entry> {
-        Ok(self.assembled(id.0)?.entry)
+        let mut assembled = self.assembled(id.0)?;
+        self.note_former_names(&mut assembled, &mut Budget::default());
+        Ok(assembled.entry)
     }
 
     fn root(&self) -> EntryId {

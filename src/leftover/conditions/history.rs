@@ -3,11 +3,12 @@
 use super::{Condition, Found, Kind, parameters};
 use crate::error::Result;
 use crate::leftover::hit::Hit;
-use crate::leftover::lines::lines;
+use crate::leftover::lines::{lines, place_of};
+use crate::leftover::patterns::{commands, is_placeholder};
 use serde::Deserialize;
 
 pub(super) const KIND: Kind =
-    Kind { name: "history", cases: &[], build: |table| Ok(Box::new(parameters::<History>(table)?)) };
+    Kind { name: "history", cases: &["secret"], build: |table| Ok(Box::new(parameters::<History>(table)?)) };
 
 /// Parameters.
 #[derive(Debug, Default, Deserialize)]
@@ -34,6 +35,9 @@ enum Format {
     /// Not lines: any content counts.
     Binary,
 }
+
+/// Commands of one history that are looked at.
+const COMMANDS_MAX: usize = 1000;
 
 /// What a history comes to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -75,9 +79,48 @@ impl Condition for History {
             let time = seconds.and_then(|seconds| jiff::Timestamp::from_second(seconds).ok());
             evidence.extend(time.map(|time| format!("{name}: {time}")));
         }
-        out.push(Found { evidence, ..Found::default() });
+        let commands = secrets(&content.bytes)?;
+        if let Some((_, line)) = commands.first {
+            evidence.push(format!("commands with a password: {}, the first in line {line}", commands.count));
+        }
+        let case = commands.first.map(|_| "secret");
+        out.push(Found {
+            case,
+            place: commands.first,
+            evidence,
+            secret: commands.secret,
+            ..Found::default()
+        });
         Ok(())
     }
+
+    fn prepare(&self) -> Result<()> {
+        commands().prepare()
+    }
+}
+
+/// Commands with a secret among their arguments.
+#[derive(Default)]
+struct Commands {
+    count: u64,
+    first: Option<(u64, u64)>,
+    secret: Option<Vec<u8>>,
+}
+
+fn secrets(content: &[u8]) -> Result<Commands> {
+    let mut found = Commands::default();
+    commands().find(content, COMMANDS_MAX, |range, secret| {
+        let value = secret.and_then(|secret| content.get(secret)).unwrap_or_default();
+        if is_placeholder(value) {
+            return;
+        }
+        found.count += 1;
+        if found.first.is_none() {
+            found.first = Some(place_of(content, range.start));
+            found.secret = Some(value.to_vec());
+        }
+    })?;
+    Ok(found)
 }
 
 impl History {

@@ -4,6 +4,7 @@
 
 use super::hit::Hit;
 use super::system::System;
+use super::tree::Tree;
 use crate::error::{Error, Kind as ErrorKind, Result};
 use serde::de::DeserializeOwned;
 use std::fmt;
@@ -31,11 +32,22 @@ pub(crate) trait Condition: fmt::Debug + Send + Sync {
     /// When the entry could not be looked at, wholly or in part; what was found before is in `out`.
     fn judge(&self, hit: &Hit<'_>, out: &mut Vec<Found>) -> Result<()>;
 
+    /// Compiles what is compiled at first use otherwise.
+    ///
+    /// # Errors
+    /// [`Kind::Usage`](ErrorKind::Usage) when a pattern is wrong.
+    fn prepare(&self) -> Result<()> {
+        Ok(())
+    }
+
     /// What it means that `hits` entries of a system had a path that matched. Called once a system, after
     /// the walk.
-    fn conclude(&self, system: &System, hits: u64) -> Option<Found> {
-        let _ = (system, hits);
-        None
+    ///
+    /// # Errors
+    /// When what it needs cannot be read.
+    fn conclude(&self, tree: &Tree<'_>, system: &System, hits: u64) -> Result<Option<Found>> {
+        let _ = (tree, system, hits);
+        Ok(None)
     }
 }
 
@@ -52,35 +64,67 @@ pub(crate) struct Kind {
 
 /// All sorts.
 pub(crate) const CONDITIONS: &[Kind] = &[
+    absent::KIND,
+    authorized_keys::KIND,
+    crypttab::KIND,
+    data_volume::KIND,
+    dpapi::KIND,
+    dump::KIND,
+    event_log::KIND,
+    event_log_secrets::KIND,
     exists::KIND,
-    shadow::KIND,
+    history::KIND,
+    hostname::KIND,
+    instance_data::KIND,
+    journal::KIND,
+    kept_empty::KIND,
+    machine_id::KIND,
+    orphan_home::KIND,
     passwd::KIND,
     private_key::KIND,
-    authorized_keys::KIND,
-    history::KIND,
-    machine_id::KIND,
-    instance_data::KIND,
-    sysprep::KIND,
     profile::KIND,
-    dpapi::KIND,
+    records::KIND,
     recycle_bin::KIND,
-    event_log::KIND,
+    registry::KIND,
+    sam::KIND,
+    shadow::KIND,
+    sqlite::KIND,
+    sshd::KIND,
+    suid::KIND,
+    sysprep::KIND,
+    text::KIND,
     unattend::KIND,
 ];
 
+mod absent;
 mod authorized_keys;
+mod crypttab;
+mod data_volume;
 mod dpapi;
+mod dump;
 mod event_log;
+mod event_log_secrets;
 mod exists;
 mod history;
+mod hostname;
 mod instance_data;
+mod journal;
+mod kept_empty;
 mod machine_id;
+mod orphan_home;
 mod passwd;
 mod private_key;
 mod profile;
+mod records;
 mod recycle_bin;
+mod registry;
+mod sam;
 mod shadow;
+mod sqlite;
+mod sshd;
+mod suid;
 mod sysprep;
+mod text;
 mod unattend;
 
 /// The sort of this name.

@@ -5,6 +5,7 @@ use crate::error::Result;
 use crate::leftover::hit::Hit;
 use crate::leftover::system::{Os, System};
 use crate::leftover::text::decode;
+use crate::leftover::tree::Tree;
 use serde::Deserialize;
 
 pub(super) const KIND: Kind =
@@ -36,10 +37,10 @@ impl Condition for Sysprep {
         Ok(())
     }
 
-    fn conclude(&self, system: &System, hits: u64) -> Option<Found> {
+    fn conclude(&self, _: &Tree<'_>, system: &System, hits: u64) -> Result<Option<Found>> {
         let is_missing = system.os == Some(Os::Windows) && hits == 0;
         let evidence = vec!["ImageState: no State.ini".to_owned()];
-        is_missing.then(|| Found { evidence, ..Found::default() })
+        Ok(is_missing.then(|| Found { evidence, ..Found::default() }))
     }
 }
 

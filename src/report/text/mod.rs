@@ -12,7 +12,8 @@ use crate::record::{Header, Record, Summary};
 use crate::rules::Severity;
 use paint::Paint;
 
-pub(super) const FORMAT: Format = Format { name: "text", about: "for a person to read", create };
+pub(super) const FORMAT: Format =
+    Format { name: "text", about: "for a person to read", entries: false, create };
 
 /// Gaps that are shown one by one; the rest is counted.
 const GAPS_SHOWN: usize = 20;

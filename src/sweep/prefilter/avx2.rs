@@ -5,7 +5,7 @@
 //! highest bit set does. The gate tells exactly which bytes are in the alphabet, by a lookup for each half.
 #![allow(unsafe_code, reason = "vector instructions need a check of the processor and raw loads and stores")]
 
-use super::blocks::{Block, Candidates, Codes, Found, Kernel, LINE, LINES, Scratch};
+use super::blocks::{BLOCK, Block, Candidates, Codes, Found, Kernel, LINE, LINES, Scratch};
 use super::buckets::{self, CODES, Frequencies};
 use super::index::Index;
 use super::rarity::Rarity;
@@ -13,9 +13,10 @@ use super::window::{self, Window};
 use crate::rules::Literal;
 use std::arch::is_x86_feature_detected;
 use std::arch::x86_64::{
-    __m128i, __m256i, _mm_loadu_si128, _mm256_and_si256, _mm256_broadcastsi128_si256, _mm256_cmpeq_epi8,
-    _mm256_loadu_si256, _mm256_movemask_epi8, _mm256_or_si256, _mm256_set1_epi8, _mm256_setzero_si256,
-    _mm256_shuffle_epi8, _mm256_slli_epi16, _mm256_srli_epi16, _mm256_storeu_si256, _mm256_xor_si256,
+    __m128i, __m256i, _MM_HINT_T0, _mm_loadu_si128, _mm_prefetch, _mm256_and_si256,
+    _mm256_broadcastsi128_si256, _mm256_cmpeq_epi8, _mm256_loadu_si256, _mm256_movemask_epi8,
+    _mm256_or_si256, _mm256_set1_epi8, _mm256_setzero_si256, _mm256_shuffle_epi8, _mm256_slli_epi16,
+    _mm256_srli_epi16, _mm256_storeu_si256, _mm256_xor_si256,
 };
 
 /// Bytes of a window of a literal below [`LONG`] bytes.
@@ -64,9 +65,6 @@ pub(super) fn is_available() -> bool {
 impl Alphabet {
     fn new(members: &[bool; 256]) -> Self {
         let (mut low, mut high) = ([0; 16], [0; 16]);
-        for half in 0..8 {
-            high[half] = 1 << half;
-        }
         for (byte, _) in members.iter().enumerate().filter(|(_, is_in)| **is_in) {
             // Rows above ASCII share a bit with one below; any of its bytes may then pass the gate, too.
             low[byte % 16] |= 1 << (byte / 16 % 8);
@@ -157,11 +155,12 @@ impl Avx2 {
         let low_half = _mm256_set1_epi8(0x0f);
         let high_bit = _mm256_set1_epi8(i8::MIN);
         let none = _mm256_setzero_si256();
-        let Scratch { codes: [lower, upper], masks } = &mut found.scratch;
+        let Scratch { codes: [lower, upper, _], masks } = &mut found.scratch;
         let (from, _) = block.as_chunks::<HALF>();
         let (lower, _) = lower.as_chunks_mut::<HALF>();
         let (upper, _) = upper.as_chunks_mut::<HALF>();
         for line in 0..=lines.min(LINES) {
+            prefetch_next(block, line);
             let mut words = [0_u64; 3];
             for half in 0..2 {
                 let at = line * 2 + half;
@@ -191,7 +190,7 @@ impl Avx2 {
 }
 
 /// Turns the masks from "is in the alphabet" into "a run starts": of four bytes in the first, of six in the
-/// second. Returns the lines that have any, and those that have a run of four characters with zeros between.
+/// second. Returns the lines that have any, and those that have a run of as many characters with zeros between.
 fn runs(lines: usize, scratch: &mut Scratch) -> [u64; 3] {
     let [short, long, zero] = &mut scratch.masks;
     let mut starts = [0; 3];
@@ -200,10 +199,13 @@ fn runs(lines: usize, scratch: &mut Scratch) -> [u64; 3] {
         let (s, l, z) = (pair(short, line), pair(long, line), pair(zero, line));
         let s2 = s & s >> 1;
         let l2 = l & l >> 1;
-        let w2 = (s | l) & z >> 1;
-        let found = [s2 & s2 >> 2, l2 & l2 >> 2 & l2 >> 4, w2 & w2 >> 2 & w2 >> 4 & (s | l) >> 6];
-        let [s4, l6, w7] = found.map(|run| u64::try_from(run & u128::from(u64::MAX)).unwrap_or(0));
-        for (starts, run) in starts.iter_mut().zip([s4, l6, w7]) {
+        let ws = s & z >> 1;
+        let wl = l & z >> 1;
+        let wl2 = wl & wl >> 2;
+        let wide = ws & ws >> 2 & ws >> 4 & s >> 6 | wl2 & wl2 >> 4 & wl >> 8 & l >> 10;
+        let runs = [s2 & s2 >> 2, l2 & l2 >> 2 & l2 >> 4, wide];
+        let [s4, l6, wide] = runs.map(|run| u64::try_from(run & u128::from(u64::MAX)).unwrap_or(0));
+        for (starts, run) in starts.iter_mut().zip([s4, l6, wide]) {
             *starts |= u64::from(run != 0) << line;
         }
         short[line] = s4;
@@ -221,7 +223,7 @@ fn stage<const SETS: usize, const WIDTH: usize>(
     scratch: &Scratch,
     candidates: &mut Candidates,
 ) {
-    let [lower, upper] = &scratch.codes;
+    let [lower, upper, _] = &scratch.codes;
     let none = _mm256_setzero_si256();
     let mut tables = [[[none; 2]; WIDTH]; SETS];
     for (into, from) in tables.iter_mut().flatten().flatten().zip(sets.iter().flatten().flatten()) {
@@ -273,6 +275,15 @@ fn write_positions(room: &mut [u16; LINE], base: usize, mut mask: u64) {
         *place = u16::try_from(base + bit).unwrap_or(0);
         mask &= mask.wrapping_sub(1);
     }
+}
+
+/// Asks for a line of what follows the block in memory. The processor's own look-ahead stops at the end of a
+/// page, and a block is one: without this, the first loads of each block wait for memory.
+#[inline]
+#[target_feature(enable = "avx2")]
+fn prefetch_next(block: &Block, line: usize) {
+    let next = block.as_ptr().wrapping_add(BLOCK + line * LINE);
+    _mm_prefetch::<_MM_HINT_T0>(next.cast());
 }
 
 #[inline]

@@ -5,7 +5,7 @@
 //! the others' six; each kind has its own gate, tables and index.
 #![allow(unsafe_code, reason = "vector instructions need a check of the processor and raw loads and stores")]
 
-use super::blocks::{Block, Candidates, Found, Kernel, LINE, LINES, Masks, Scratch};
+use super::blocks::{BLOCK, Block, Candidates, Found, Kernel, LINE, LINES, Masks, Scratch};
 use super::buckets::{self, CODES, Frequencies};
 use super::index::Index;
 use super::rarity::Rarity;
@@ -13,12 +13,12 @@ use super::window::{self, Window};
 use crate::rules::Literal;
 use std::arch::is_x86_feature_detected;
 use std::arch::x86_64::{
-    __m512i, _mm512_add_epi16, _mm512_and_si512, _mm512_castsi512_si256, _mm512_cvtepu8_epi16,
-    _mm512_extracti64x4_epi64, _mm512_gf2p8affine_epi64_epi8, _mm512_loadu_si512, _mm512_maskz_compress_epi8,
-    _mm512_movepi8_mask, _mm512_or_si512, _mm512_permutex2var_epi8, _mm512_permutexvar_epi8,
-    _mm512_set1_epi8, _mm512_set1_epi16, _mm512_set1_epi64, _mm512_setzero_si512, _mm512_shrdi_epi64,
-    _mm512_srli_epi64, _mm512_storeu_si512, _mm512_ternarylogic_epi64, _mm512_test_epi8_mask,
-    _mm512_test_epi64_mask, _mm512_testn_epi8_mask,
+    __m512i, _MM_HINT_T0, _mm_prefetch, _mm512_add_epi16, _mm512_and_si512, _mm512_castsi512_si256,
+    _mm512_cvtepu8_epi16, _mm512_extracti64x4_epi64, _mm512_gf2p8affine_epi64_epi8, _mm512_loadu_si512,
+    _mm512_maskz_compress_epi8, _mm512_movepi8_mask, _mm512_or_si512, _mm512_permutex2var_epi8,
+    _mm512_permutexvar_epi8, _mm512_set1_epi8, _mm512_set1_epi16, _mm512_set1_epi64, _mm512_setzero_si512,
+    _mm512_shrdi_epi64, _mm512_srli_epi64, _mm512_storeu_si512, _mm512_ternarylogic_epi64,
+    _mm512_test_epi8_mask, _mm512_test_epi64_mask, _mm512_testn_epi8_mask,
 };
 
 /// Bytes of a window of a literal below [`LONG`] bytes.
@@ -102,7 +102,7 @@ impl Avx512 {
             }
         }
         // What the prefilter costs per byte grows with the sets, what it costs per candidate shrinks.
-        let short_sets = if short.len() <= 64 { 1 } else { SHORT_SETS_MAX };
+        let short_sets = if short.len() <= 200 { 1 } else { SHORT_SETS_MAX };
         let long_sets = match long.len() {
             0..=100 => 1,
             101..=400 => 2,
@@ -186,12 +186,13 @@ impl Avx512 {
         let is_short = _mm512_set1_epi8(IS_SHORT.cast_signed());
         let code_matrix = _mm512_set1_epi64(CODE_MATRIX);
         let ascii_matrix = _mm512_set1_epi64(ASCII_MATRIX);
-        let Scratch { codes: [codes, _], masks: [short, long, zero] } = &mut found.scratch;
+        let Scratch { codes: [codes, ..], masks: [short, long, zero] } = &mut found.scratch;
         let (from, _) = block.as_chunks::<LINE>();
         let (into, _) = codes.as_chunks_mut::<LINE>();
-        for (line, (from, into)) in from.iter().zip(into).take(lines + 1).enumerate() {
-            let bytes = load(from);
-            store(into, _mm512_gf2p8affine_epi64_epi8::<0>(bytes, code_matrix));
+        for line in 0..=lines.min(LINES) {
+            prefetch_next(block, line);
+            let bytes = load(&from[line]);
+            store(&mut into[line], _mm512_gf2p8affine_epi64_epi8::<0>(bytes, code_matrix));
             let ascii = _mm512_gf2p8affine_epi64_epi8::<ASCII_CONSTANT>(bytes, ascii_matrix);
             let alphabets = _mm512_permutex2var_epi8(low, bytes, high);
             let alphabets = _mm512_ternarylogic_epi64::<SELECT>(ascii, alphabets, above_ascii);
@@ -213,8 +214,8 @@ impl Avx512 {
 }
 
 /// Turns the masks of eight lines from `first` on from "is in the alphabet" into "a run starts": of four
-/// bytes in `short`, of six in `long`. Returns which of the lines have any, and which have a run of four
-/// characters with zeros between them.
+/// bytes in `short`, of six in `long`. Returns which of the lines have any, and which have a run of as
+/// many characters with zeros between them.
 ///
 /// The words behind the last valid line may hold anything; they decide over nothing but themselves.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vbmi2")]
@@ -222,8 +223,6 @@ fn runs(short: &mut Masks, long: &mut Masks, zero: &Masks, first: usize) -> [u8;
     let (s, s_next) = (load_words(short, first), load_words(short, first + 1));
     let (l, l_next) = (load_words(long, first), load_words(long, first + 1));
     let (z, z_next) = (load_words(zero, first), load_words(zero, first + 1));
-    let any = _mm512_or_si512(s, l);
-    let any_next = _mm512_or_si512(s_next, l_next);
     // `x2` starts a run of two. Of the next line only the first bits matter, which its own bits decide.
     let s2 = _mm512_and_si512(s, _mm512_shrdi_epi64::<1>(s, s_next));
     let s2_next = _mm512_and_si512(s_next, _mm512_srli_epi64::<1>(s_next));
@@ -235,18 +234,52 @@ fn runs(short: &mut Masks, long: &mut Masks, zero: &Masks, first: usize) -> [u8;
         _mm512_shrdi_epi64::<2>(l2, l2_next),
         _mm512_shrdi_epi64::<4>(l2, l2_next),
     );
-    // A character and the zero behind it, three times, and a character.
-    let w2 = _mm512_and_si512(any, _mm512_shrdi_epi64::<1>(z, z_next));
-    let w2_next = _mm512_and_si512(any_next, _mm512_srli_epi64::<1>(z_next));
-    let w6 = _mm512_ternarylogic_epi64::<AND>(
-        w2,
-        _mm512_shrdi_epi64::<2>(w2, w2_next),
-        _mm512_shrdi_epi64::<4>(w2, w2_next),
+    // A character and the zero behind it, as often as a window is long; the last zero may be missing.
+    let zero_behind = _mm512_shrdi_epi64::<1>(z, z_next);
+    let zero_behind_next = _mm512_srli_epi64::<1>(z_next);
+    let any = _mm512_and_si512(_mm512_or_si512(s, l), zero_behind);
+    let any_next = _mm512_and_si512(_mm512_or_si512(s_next, l_next), zero_behind_next);
+    let three = _mm512_ternarylogic_epi64::<AND>(
+        any,
+        _mm512_shrdi_epi64::<2>(any, any_next),
+        _mm512_shrdi_epi64::<4>(any, any_next),
     );
-    let w7 = _mm512_and_si512(w6, _mm512_shrdi_epi64::<6>(any, any_next));
+    let wide = match _mm512_test_epi64_mask(three, three) {
+        0 => 0,
+        _ => wide_runs([s, s_next], [l, l_next], [zero_behind, zero_behind_next]),
+    };
     store_words(short, first, s4);
     store_words(long, first, l6);
-    [_mm512_test_epi64_mask(s4, s4), _mm512_test_epi64_mask(l6, l6), _mm512_test_epi64_mask(w7, w7)]
+    [_mm512_test_epi64_mask(s4, s4), _mm512_test_epi64_mask(l6, l6), wide]
+}
+
+/// Which lines have a run of four characters of short windows, or six of long ones, with zeros between.
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vbmi2")]
+fn wide_runs(
+    [s, s_next]: [__m512i; 2],
+    [l, l_next]: [__m512i; 2],
+    [zero_behind, zero_behind_next]: [__m512i; 2],
+) -> u8 {
+    let ws = _mm512_and_si512(s, zero_behind);
+    let ws_next = _mm512_and_si512(s_next, zero_behind_next);
+    let ws2 = _mm512_and_si512(ws, _mm512_shrdi_epi64::<2>(ws, ws_next));
+    let ws4 = _mm512_ternarylogic_epi64::<AND>(
+        ws2,
+        _mm512_shrdi_epi64::<4>(ws, ws_next),
+        _mm512_shrdi_epi64::<6>(s, s_next),
+    );
+    let wl = _mm512_and_si512(l, zero_behind);
+    let wl_next = _mm512_and_si512(l_next, zero_behind_next);
+    let wl2 = _mm512_and_si512(wl, _mm512_shrdi_epi64::<2>(wl, wl_next));
+    let wl2_next = _mm512_and_si512(wl_next, _mm512_srli_epi64::<2>(wl_next));
+    let wl4 = _mm512_and_si512(wl2, _mm512_shrdi_epi64::<4>(wl2, wl2_next));
+    let wl6 = _mm512_ternarylogic_epi64::<AND>(
+        wl4,
+        _mm512_shrdi_epi64::<8>(wl, wl_next),
+        _mm512_shrdi_epi64::<10>(l, l_next),
+    );
+    let wide = _mm512_or_si512(ws4, wl6);
+    _mm512_test_epi64_mask(wide, wide)
 }
 
 /// Looks for windows in the given lines, where the mask `kind` of the scratch lets one start.
@@ -316,6 +349,15 @@ fn write_positions(room: &mut [u16; LINE], base: i16, mask: u64, numbers: __m512
         let set = _mm512_extracti64x4_epi64::<1>(set);
         store_positions(high, _mm512_add_epi16(base, _mm512_cvtepu8_epi16(set)));
     }
+}
+
+/// Asks for a line of what follows the block in memory. The processor's own look-ahead stops at the end of a
+/// page, and a block is one: without this, the first loads of each block wait for memory.
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn prefetch_next(block: &Block, line: usize) {
+    let next = block.as_ptr().wrapping_add(BLOCK + line * LINE);
+    _mm_prefetch::<_MM_HINT_T0>(next.cast());
 }
 
 #[inline]

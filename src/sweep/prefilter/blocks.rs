@@ -54,13 +54,13 @@ pub(super) type Codes = [u8; BLOCK + 2 * LINE];
 #[repr(align(64))]
 pub(super) struct Scratch {
     /// The block in code.
-    pub(super) codes: [Codes; 2],
+    pub(super) codes: [Codes; 3],
     /// Masks of the block.
     pub(super) masks: [Masks; 3],
 }
 
 impl Scratch {
-    const EMPTY: Self = Self { codes: [[0; BLOCK + 2 * LINE]; 2], masks: [[0; LINES + 16]; 3] };
+    const EMPTY: Self = Self { codes: [[0; BLOCK + 2 * LINE]; 3], masks: [[0; LINES + 16]; 3] };
 }
 
 /// An engine.

@@ -14,6 +14,8 @@ use crate::rules::Literal;
 const SPAN: usize = 4;
 /// Bytes of a window.
 const WIDTH: usize = 3;
+/// Bytes that the stage looks at together.
+const GROUP: usize = 8;
 /// Ranges of bytes that the alphabet is covered with.
 const RANGES: usize = 3;
 
@@ -42,7 +44,8 @@ struct Gate {
 impl Portable {
     /// Compiles `literals`.
     pub(super) fn new(literals: &[Literal], rarity: &Rarity) -> Self {
-        let spans = window::choose(literals, rarity, SPAN, |_| true);
+        let both = |span: &[u8]| span.windows(WIDTH).map(|window| rarity.window(window)).sum();
+        let spans = window::choose_by(literals, SPAN, |_| true, both);
         let windows: Vec<Window> = spans
             .iter()
             .flat_map(|&span| [span, Window { offset: span.offset.saturating_add(1), ..span }])
@@ -113,63 +116,65 @@ impl Kernel for Portable {
     }
 
     fn probe(&self, block: &Block, lines: usize, found: &mut Found) {
-        let [members, zeros] = &mut found.scratch.codes;
+        let [members, zeros, marks] = &mut found.scratch.codes;
         self.gate.classify(block, members, zeros);
-        let [mut narrow, mut wide] = [0_u64; 2];
-        for line in 0..lines.min(LINES) {
-            let start = line * LINE;
-            let members = members[start..].first_chunk();
-            let zeros = zeros[start..].first_chunk();
-            if let Some((members, zeros)) = members.zip(zeros) {
-                narrow |= u64::from(has_run(members)) << line;
-                wide |= u64::from(has_wide_run(members, zeros)) << line;
-            }
-        }
-        found.wide = wide;
-        let [candidates, none] = &mut found.candidates;
-        none.count = 0;
-        self.stage(block, narrow, candidates);
+        mark_runs(members, zeros, marks);
+        found.wide = lines_with(WIDE_RUN, marks) & u64::MAX >> (LINES - lines.clamp(1, LINES));
+        // The second list, for which there is no index, holds the groups.
+        let [candidates, groups] = &mut found.candidates;
+        list_groups(marks, lines, groups);
+        self.stage(block, groups, candidates);
+        groups.count = 0;
     }
 }
 
-/// A line's classes: two bytes before it, the line, and as much behind it as a run can reach into.
-type Classes = [u8; LINE + 8];
+/// Mark of a place behind which four bytes of the alphabet start.
+const RUN: u8 = 1;
+/// Mark of a place two behind which four characters of the alphabet with zeros between them start.
+const WIDE_RUN: u8 = 2;
 
-/// Whether a run of four bytes of the alphabet starts in the line or one byte before it, so that one of its
-/// two windows starts at an even place of the line.
-fn has_run(members: &Classes) -> bool {
-    let mut any = 0;
-    for at in 1..=LINE {
-        any |= members[at] & members[at + 1] & members[at + 2] & members[at + 3];
-    }
-    any != 0
-}
-
-/// Whether four characters of the alphabet with zeros between them start in the line or less than a
-/// character before it.
-fn has_wide_run(members: &Classes, zeros: &Classes) -> bool {
-    let mut any = 0;
-    for at in 0..LINE {
+/// Marks where runs start. `members` and `zeros` are two places behind: a place is marked for the run that
+/// starts one byte before it, or one character before it, so that one of the literal's two windows starts
+/// at an even place of the line.
+fn mark_runs(members: &Codes, zeros: &Codes, marks: &mut Codes) {
+    for (at, mark) in marks.iter_mut().enumerate().take(BLOCK) {
+        let run = members[at + 1] & members[at + 2] & members[at + 3] & members[at + 4];
         let characters = members[at] & members[at + 2] & members[at + 4] & members[at + 6];
-        any |= characters & zeros[at + 1] & zeros[at + 3] & zeros[at + 5];
+        let between = zeros[at + 1] & zeros[at + 3] & zeros[at + 5];
+        *mark = run & RUN | characters & between & WIDE_RUN;
     }
-    any != 0
+}
+
+/// Lines that have a place with `mark`.
+fn lines_with(mark: u8, marks: &Codes) -> u64 {
+    let (lines, _) = marks.as_chunks::<LINE>();
+    lines.iter().take(LINES).enumerate().fold(0, |found, (line, marks)| {
+        let any = marks.iter().fold(0, |any, mark| any | mark);
+        found | u64::from(any & mark != 0) << line
+    })
+}
+
+/// Lists the groups of eight bytes in the first `lines` lines that have a place marked [`RUN`], by number.
+fn list_groups(marks: &Codes, lines: usize, groups: &mut Candidates) {
+    let (words, _) = marks.as_chunks::<GROUP>();
+    let mut count = 0;
+    for (group, word) in words.iter().enumerate().take(lines.min(LINES) * LINE / GROUP) {
+        groups.positions[count % BLOCK] = u16::try_from(group).unwrap_or(0);
+        count += usize::from(u64::from_ne_bytes(*word) & u64::from_ne_bytes([RUN; GROUP]) != 0);
+    }
+    groups.count = count;
 }
 
 impl Portable {
-    /// Collects the even places of `lines` at which a window may start.
-    fn stage(&self, block: &Block, mut lines: u64, candidates: &mut Candidates) {
+    /// Collects the even places of the groups at which a window may start.
+    fn stage(&self, block: &Block, groups: &Candidates, candidates: &mut Candidates) {
         let mut count = 0;
-        while lines != 0 {
-            let line = usize::try_from(lines.trailing_zeros()).unwrap_or(0) % LINES;
-            lines &= lines - 1;
-            for group in 0..LINE / 8 {
-                let start = line * LINE + group * 8;
-                let (here, next) = (load(block, start), load(block, start + 6));
-                for (step, window) in [here, here >> 16, here >> 32, next].into_iter().enumerate() {
-                    candidates.positions[count % BLOCK] = u16::try_from(start + 2 * step).unwrap_or(0);
-                    count += self.index.admits(window);
-                }
+        for &group in groups.positions.iter().take(groups.count) {
+            let start = usize::from(group) * GROUP % BLOCK;
+            let (here, next) = (load(block, start), load(block, start + 6));
+            for (step, window) in [here, here >> 16, here >> 32, next].into_iter().enumerate() {
+                candidates.positions[count % BLOCK] = u16::try_from(start + 2 * step).unwrap_or(0);
+                count += usize::from(self.index.admits(window) != 0);
             }
         }
         candidates.count = count;
@@ -178,9 +183,7 @@ impl Portable {
 
 /// The eight bytes from `start`.
 fn load(block: &Block, start: usize) -> u64 {
-    let mut bytes = [0; 8];
-    bytes.copy_from_slice(&block[start..start + 8]);
-    u64::from_le_bytes(bytes)
+    block[start..].first_chunk().map_or(0, |word| u64::from_le_bytes(*word))
 }
 
 #[cfg(test)]

@@ -29,13 +29,23 @@ pub(super) fn choose(
     width: usize,
     takes: impl Fn(usize) -> bool,
 ) -> Vec<Window> {
+    choose_by(literals, width, takes, |bytes| rarity.window(bytes))
+}
+
+/// As [`choose`], by the lowest `cost`.
+pub(super) fn choose_by(
+    literals: &[Literal],
+    width: usize,
+    takes: impl Fn(usize) -> bool,
+    cost: impl Fn(&[u8]) -> f32,
+) -> Vec<Window> {
     let mut windows = Vec::new();
     for (index, literal) in literals.iter().enumerate().filter(|(_, literal)| takes(literal.bytes.len())) {
         let mut best = (f32::INFINITY, 0);
         for (offset, bytes) in literal.bytes.windows(width).enumerate() {
-            let probability = rarity.window(bytes);
-            if probability < best.0 {
-                best = (probability, offset);
+            let cost = cost(bytes);
+            if cost < best.0 {
+                best = (cost, offset);
             }
         }
         windows.push(Window { literal: index, offset: best.1 });

@@ -17,6 +17,7 @@ struct Inode {
     content: Vec<u8>,
     names: BTreeMap<Vec<u8>, u64>,
     uid: u32,
+    mode: u16,
     damaged: bool,
 }
 
@@ -68,6 +69,12 @@ impl Memory {
         self.inodes.get_mut(&id.0).unwrap().uid = uid;
     }
 
+    /// Gives an entry a mode.
+    pub(super) fn chmod(&mut self, path: &str, mode: u16) {
+        let id = self.find(path.as_bytes()).unwrap();
+        self.inodes.get_mut(&id.0).unwrap().mode = mode;
+    }
+
     /// Gives an entry a second name.
     pub(super) fn hard_link(&mut self, path: &str, id: u64) {
         let (directory, name) = path.rsplit_once('/').unwrap();
@@ -106,7 +113,7 @@ impl Memory {
 
 impl Inode {
     fn new(kind: EntryKind, content: Vec<u8>) -> Self {
-        Self { kind, content, names: BTreeMap::new(), uid: 0, damaged: false }
+        Self { kind, content, names: BTreeMap::new(), uid: 0, mode: 0o644, damaged: false }
     }
 }
 
@@ -138,7 +145,7 @@ impl FileSystem for Memory {
             id,
             kind: inode.kind,
             times: Times { modified, ..Times::default() },
-            owner: Owner { uid: Some(inode.uid), gid: Some(0), mode: Some(0o644) },
+            owner: Owner { uid: Some(inode.uid), gid: Some(0), mode: Some(inode.mode) },
             streams: if inode.kind == EntryKind::Directory { Vec::new() } else { vec![stream] },
             ..Entry::default()
         })

@@ -1,8 +1,15 @@
 //! The gate: may this image leave? Counts what speaks against it and gives the reason for the exit code.
 
-use crate::finding::Finding;
+mod allow;
+mod baseline;
+
+pub use allow::{AllowList, entry};
+pub use baseline::Earlier;
+
+use crate::finding::{Baseline, Finding};
 use crate::record::{ExitReason, Summary};
 use crate::rules::{Severity, Verdict};
+use jiff::civil::Date;
 
 /// What lets an image pass.
 #[derive(Clone, Copy, Debug)]
@@ -15,31 +22,64 @@ pub struct Policy {
     pub accept_gaps: bool,
 }
 
+/// What is accepted beforehand.
+#[derive(Debug)]
+pub struct Accepted {
+    /// Findings that somebody answers for.
+    pub allow: AllowList,
+    /// Findings of an earlier scan, where there is one.
+    pub earlier: Option<Earlier>,
+    /// The day on which allow-list entries must not have expired.
+    pub today: Date,
+}
+
+impl Accepted {
+    /// Marks a finding as allowed, known or new.
+    pub fn mark(&mut self, finding: &mut Finding) {
+        finding.allowed = self.allow.allows(finding, self.today);
+        finding.baseline = self.earlier.as_ref().map(|earlier| earlier.judge(finding));
+    }
+}
+
 /// The gate over one image. Findings pass by one after the other; the summary ends it.
 #[derive(Debug)]
 pub struct Gate {
     policy: Policy,
     failing: u64,
+    allowed: u64,
+    in_baseline: u64,
+}
+
+/// Whether a finding fails a gate: bad enough, likely enough, and neither known good nor accepted nor known
+/// from the baseline.
+pub fn fails(finding: &Finding, fail_on: Severity) -> bool {
+    finding.severity >= fail_on
+        && finding.verdict > Verdict::Possible
+        && finding.known_good.is_none()
+        && finding.allowed.is_none()
+        && finding.baseline != Some(Baseline::Known)
 }
 
 impl Gate {
     /// A gate that nothing has passed.
     pub fn new(policy: Policy) -> Self {
-        Self { policy, failing: 0 }
+        Self { policy, failing: 0, allowed: 0, in_baseline: 0 }
     }
 
-    /// Counts a finding. Known-good ones and ones that are only possible do not fail the gate.
+    /// Counts a finding.
     pub fn count(&mut self, finding: &Finding) {
-        let counts = finding.known_good.is_none() && finding.verdict > Verdict::Possible;
-        if counts && finding.severity >= self.policy.fail_on {
-            self.failing = self.failing.saturating_add(1);
-        }
+        let increment = |count: &mut u64, by: bool| *count = count.saturating_add(u64::from(by));
+        increment(&mut self.failing, fails(finding, self.policy.fail_on));
+        increment(&mut self.allowed, finding.allowed.is_some());
+        increment(&mut self.in_baseline, finding.baseline == Some(Baseline::Known));
     }
 
     /// Writes threshold, counts and verdict into the summary of the image.
     pub fn judge(self, summary: &mut Summary) {
         summary.fail_on = Some(self.policy.fail_on);
         summary.failing = self.failing;
+        summary.allowed = self.allowed;
+        summary.in_baseline = self.in_baseline;
         summary.exit_reason = if is_unreadable(summary) {
             ExitReason::Unreadable
         } else if self.is_incomplete(summary) {
@@ -98,7 +138,7 @@ mod tests {
         for (scanned, unread, gap, failing, strict, accept_gaps, expected) in cases {
             let policy = Policy { fail_on: Severity::Medium, strict, accept_gaps };
             let mut summary = summary(scanned, unread, gap);
-            Gate { policy, failing }.judge(&mut summary);
+            Gate { failing, ..Gate::new(policy) }.judge(&mut summary);
             assert_eq!(summary.exit_reason, expected, "{scanned} {unread} {gap:?} {failing} {strict}");
         }
     }
