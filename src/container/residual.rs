@@ -124,6 +124,6 @@ mod tests {
         }
         assert!(used.files[0].list.len() < 200_000);
         used.files[0].join();
-        assert_eq!(used.files[0].list, [0..3_000_000]);
+        assert_eq!(used.files[0].list, std::slice::from_ref(&(0..3_000_000)));
     }
 }

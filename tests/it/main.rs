@@ -16,6 +16,7 @@ mod detect;
 mod ext4;
 mod gate;
 mod hostile_containers;
+mod image_files;
 mod leftovers;
 mod ntfs;
 mod prefilter;
