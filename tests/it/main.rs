@@ -23,6 +23,7 @@ mod prefilter;
 mod recognised;
 mod reports;
 mod residual;
+mod same_everywhere;
 mod support;
 mod sweep;
 mod volumes;
