@@ -2,7 +2,7 @@
 //! `status.d/NAME.md5sums`.
 
 use super::Database;
-use super::dpkg::{is_installed, md5sums, stanzas};
+use super::dpkg::{is_unpacked, md5sums, stanzas};
 use super::image::Image;
 use super::wanted::{Wanted, package};
 use crate::error::Result;
@@ -20,8 +20,8 @@ fn read(image: &Image<'_>, wanted: &mut Wanted<'_>) -> Result<()> {
         let (Ok(status), Ok(sums)) = (image.read_entry(*status), image.read_entry(*id)) else { continue };
         let mut shown = None;
         stanzas(&status, &mut |stanza| {
-            // The paragraph is the package's own, which has no `Status`: it is there, so it is installed.
-            if shown.is_none() && stanza.status.is_none_or(is_installed) {
+            // The paragraph is the package's own, which has no `Status`: it is there, so its files are.
+            if shown.is_none() && stanza.status.is_none_or(is_unpacked) {
                 shown = package(stanza.package, stanza.version);
             }
         });

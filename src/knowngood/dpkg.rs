@@ -19,7 +19,7 @@ fn read(image: &Image<'_>, wanted: &mut Wanted<'_>) -> Result<()> {
     let diversions = Diversions::parse(&diversions);
     let mut packages = Packages::default();
     stanzas(&status, &mut |stanza| {
-        if stanza.status.is_some_and(is_installed)
+        if stanza.status.is_some_and(is_unpacked)
             && let Some(shown) = package(stanza.package, stanza.version)
         {
             packages.add(stanza, &shown);
@@ -82,10 +82,15 @@ pub(super) fn stanzas<'t>(text: &'t [u8], visit: &mut dyn FnMut(&Stanza<'t>)) {
     }
 }
 
+/// States of a package whose files are all in place, whether it has been configured or not.
+const UNPACKED: &[&[u8]] =
+    &[b"installed", b"unpacked", b"half-configured", b"triggers-awaited", b"triggers-pending"];
+
 /// Whether a `Status` field says that the package's files are there: not removed, not half unpacked.
-pub(super) fn is_installed(status: &[u8]) -> bool {
-    let mut words = status.split(u8::is_ascii_whitespace).skip(1);
-    (words.next(), words.next(), words.next()) == (Some(b"ok"), Some(b"installed"), None)
+pub(super) fn is_unpacked(status: &[u8]) -> bool {
+    let words: Vec<&[u8]> =
+        status.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty()).take(4).collect();
+    matches!(words.as_slice(), [_, b"ok", state] if UNPACKED.contains(state))
 }
 
 /// ` PATH MD5`; one that a later version gave up is not a file of the package.
@@ -132,7 +137,7 @@ fn unescaped(path: &[u8]) -> Vec<u8> {
 /// A package's name with its architecture and what findings call it.
 type Installed<'t> = (&'t [u8], &'t [u8], Arc<str>);
 
-/// Installed packages by name.
+/// Packages whose files are there, by name.
 #[derive(Debug, Default)]
 struct Packages<'t> {
     by_name: HashMap<&'t [u8], Vec<Installed<'t>>>,
@@ -194,13 +199,14 @@ mod tests {
             ("hold ok installed", true),
             ("deinstall ok config-files", false),
             ("install ok half-installed", false),
-            ("install ok unpacked", false),
+            ("install ok unpacked", true),
+            ("install ok triggers-pending", true),
             ("install reinstreq installed", false),
             ("installed", false),
             ("", false),
         ];
         for (status, installed) in cases {
-            assert_eq!(is_installed(status.as_bytes()), installed, "{status}");
+            assert_eq!(is_unpacked(status.as_bytes()), installed, "{status}");
         }
     }
 

@@ -27,7 +27,7 @@ image() { # NAME TREE
 }
 
 # dpkg: a merged /usr, a package recorded through the link, configuration files kept and changed, a diverted
-# file, a removed package whose configuration stays.
+# file, a removed package whose configuration stays, one that is unpacked and not configured.
 root=$work/dpkg
 mkdir -p "$root"/{usr/bin,usr/sbin,usr/lib,var/lib/dpkg/{info,updates,triggers}}
 ln -s usr/bin "$root/bin"; ln -s usr/sbin "$root/sbin"; ln -s usr/lib "$root/lib"
@@ -49,18 +49,24 @@ put "$work/tool/etc/tool/kept.conf" kept-conf
 put "$work/tool/etc/tool/changed.conf" changed-conf
 put "$work/tool/etc/ssh/ssh_config.d/tool.conf" live
 put "$work/tool/root/.netrc" root
+# A private key that is an example, and the same one where keys are in use.
+zstd -dcq "$here/../leftovers/ed25519.zst" >"$work/tool/usr/share/tool/example.pem"
+cp "$work/tool/usr/share/tool/example.pem" "$work/tool/etc/tool/key.pem"
 mkdir -p "$work/tool/DEBIAN"
-printf '/etc/tool/%s\n' kept.conf changed.conf >"$work/tool/DEBIAN/conffiles"
+printf '/etc/tool/%s\n' key.pem kept.conf changed.conf >"$work/tool/DEBIAN/conffiles"
 package tool
 put "$work/lib/usr/share/lib/multi.txt" multi
 package lib "$(dpkg --print-architecture)" $'Multi-Arch: same\n'
 put "$work/gone/etc/gone.conf" gone
 mkdir -p "$work/gone/DEBIAN"; echo /etc/gone.conf >"$work/gone/DEBIAN/conffiles"
 package gone
+put "$work/early/usr/share/early/early.txt" early
+package early
 dpkg-divert --root="$root" --local --no-rename --divert /usr/share/tool/diverted.txt.orig \
     --add /usr/share/tool/diverted.txt >/dev/null
 dpkg_ -i "$work"/{tool,lib,gone}.deb
 dpkg_ -r gone
+dpkg_ --unpack "$work/early.deb"
 put "$root/usr/share/tool/changed.txt" changed-by-owner
 put "$root/etc/tool/changed.conf" changed-conf-by-owner
 put "$root/usr/share/tool/diverted.txt" local
@@ -70,7 +76,6 @@ cache=$root/usr/lib/python3/dist-packages/__pycache__/module.cpython-311.pyc
 mkdir -p "$(dirname "$cache")"
 printf 'PYC0\n%s\n%s\n' "$(cat "$root/usr/lib/python3/dist-packages/module.py")" \
     "token = \"$(token not-in-the-source)\"" >"$cache"
-# The same content twice: as the package's file, and as a key of the system.
 rm -rf "$root/var/lib/dpkg/"*-old "$root/var/lib/dpkg/lock"*
 image dpkg "$root"
 
