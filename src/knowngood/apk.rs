@@ -23,8 +23,11 @@ fn read(image: &Image<'_>, wanted: &mut Wanted<'_>) -> Result<()> {
     Ok(())
 }
 
+/// Takes a path, its digest and its package; says whether it takes more.
+type Visit<'v> = &'v mut dyn FnMut(&[u8], Digest, &Arc<str>) -> bool;
+
 /// Visits the files with a digest until `visit` says `false`.
-fn records(text: &[u8], visit: &mut dyn FnMut(&[u8], Digest, &Arc<str>) -> bool) {
+fn records(text: &[u8], visit: Visit<'_>) {
     let (mut name, mut version): (&[u8], &[u8]) = (b"", b"");
     let (mut directory, mut file): (&[u8], &[u8]) = (b"", b"");
     let mut shown = None;

@@ -12,6 +12,10 @@ use std::sync::Arc;
 
 pub(super) const DATABASE: Database = Database { read };
 
+/// Packages, diversions, and configuration files of one package, that are kept; a large system has some
+/// thousands of each.
+const KEPT_MAX: usize = 100_000;
+
 fn read(image: &Image<'_>, wanted: &mut Wanted<'_>) -> Result<()> {
     let Some(status) = image.read(b"/var/lib/dpkg/status")? else { return Ok(()) };
     // Without its diversions, a diverted file is looked for at its own path and its digest tells.
@@ -61,7 +65,7 @@ pub(super) fn stanzas<'t>(text: &'t [u8], visit: &mut dyn FnMut(&Stanza<'t>)) {
             }
             (stanza, in_conffiles) = (Stanza::default(), false);
         } else if line.starts_with(b" ") || line.starts_with(b"\t") {
-            if in_conffiles {
+            if in_conffiles && stanza.conffiles.len() < KEPT_MAX {
                 stanza.conffiles.push(line);
             }
         } else if let Some(colon) = line.iter().position(|&byte| byte == b':') {
@@ -141,10 +145,15 @@ type Installed<'t> = (&'t [u8], &'t [u8], Arc<str>);
 #[derive(Debug, Default)]
 struct Packages<'t> {
     by_name: HashMap<&'t [u8], Vec<Installed<'t>>>,
+    count: usize,
 }
 
 impl<'t> Packages<'t> {
     fn add(&mut self, stanza: &Stanza<'t>, shown: &Arc<str>) {
+        self.count = self.count.saturating_add(1);
+        if self.count > KEPT_MAX {
+            return;
+        }
         let installed = self.by_name.entry(stanza.package).or_default();
         installed.push((stanza.package, stanza.architecture, shown.clone()));
     }
@@ -172,6 +181,9 @@ impl<'t> Diversions<'t> {
         let mut lines = text.split(|&byte| byte == b'\n');
         let mut by_path = HashMap::new();
         while let (Some(from), Some(to), Some(by)) = (lines.next(), lines.next(), lines.next()) {
+            if by_path.len() >= KEPT_MAX {
+                break;
+            }
             by_path.insert(from.strip_prefix(b"/").unwrap_or(from), (to, by));
         }
         Self { by_path }

@@ -22,6 +22,9 @@ const NAMES_MAX: usize = 200_000;
 /// Links in the root directory that are followed.
 const ALIASES_MAX: usize = 64;
 
+/// A name with the entry that it names.
+pub(super) type Name = (Vec<u8>, EntryId);
+
 /// A file system and how much of its databases may still be read.
 #[derive(Debug)]
 pub(super) struct Image<'f> {
@@ -48,10 +51,10 @@ impl<'f> Image<'f> {
     }
 
     /// As [`resolve`](Self::resolve), with the real names from the root down.
-    fn trail(&self, path: &[u8]) -> Result<Option<Vec<(Vec<u8>, EntryId)>>> {
+    fn trail(&self, path: &[u8]) -> Result<Option<Vec<Name>>> {
         let mut todo: Vec<Vec<u8>> = Vec::new();
         push(&mut todo, path);
-        let mut trail: Vec<(Vec<u8>, EntryId)> = Vec::new();
+        let mut trail: Vec<Name> = Vec::new();
         let mut links = 0;
         for _ in 0..STEPS_MAX {
             let Some(name) = todo.pop() else { return Ok(Some(trail)) };
@@ -132,7 +135,7 @@ impl<'f> Image<'f> {
     ///
     /// # Errors
     /// As [`resolve`](Self::resolve).
-    pub(super) fn names(&self, directory: &[u8]) -> Result<Vec<(Vec<u8>, EntryId)>> {
+    pub(super) fn names(&self, directory: &[u8]) -> Result<Vec<Name>> {
         let Some(directory) = self.resolve(directory)? else { return Ok(Vec::new()) };
         let mut names = Vec::new();
         let listed = self.filesystem.list(directory, &mut |entry| {
@@ -151,7 +154,7 @@ impl<'f> Image<'f> {
         let names = self.names(b"/").unwrap_or_default().into_iter();
         let links = names
             .filter(|(_, id)| self.filesystem.entry(*id).is_ok_and(|entry| entry.kind == EntryKind::Symlink));
-        let alias = |(name, _): (Vec<u8>, EntryId)| {
+        let alias = |(name, _): Name| {
             let link = [b"/".as_slice(), &name, b"/"].concat();
             let trail = self.trail(&link).ok()??;
             let target = trail.iter().fold(b"/".to_vec(), |mut path, (name, _)| {
