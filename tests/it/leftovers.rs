@@ -369,10 +369,28 @@ fn a_volume_of_data_is_a_leftover_and_a_boot_volume_is_not() {
     for (path, is_data) in cases {
         let (leftovers, outcomes) = evaluate(&[source("p1", root()), source("p2", volume(path))]);
         let found = leftovers.iter().filter(|one| one.check == "data-volume-not-empty");
-        assert_eq!(found.map(|one| one.source).collect::<Vec<_>>(), if is_data { vec![1] } else { vec![] }, "{path}");
+        assert_eq!(
+            found.map(|one| one.source).collect::<Vec<_>>(),
+            if is_data { vec![1] } else { vec![] },
+            "{path}"
+        );
         let state = state(&outcomes, "data-volume-not-empty");
         assert_eq!(*state == CheckState::Clean, !is_data, "{path}: {state:?}");
     }
+}
+
+#[test]
+fn profiles_outside_of_users_come_from_the_registry() {
+    let mut memory = Memory::new("ntfs", "1");
+    memory.file("/Windows/System32/config/SYSTEM", fixture("hives/system-clean.zst"));
+    memory.file("/Windows/System32/config/SOFTWARE", fixture("hives/software-dirty.zst"));
+    memory.file("/profiles/Carol/.ssh/id_rsa", fixture("rsa-pkcs1.zst"));
+    let (leftovers, _) = evaluate(&[source("p1", memory)]);
+    assert!(
+        leftovers
+            .iter()
+            .any(|one| one.check == "ssh-user-private-key" && one.path == b"/profiles/Carol/.ssh/id_rsa")
+    );
 }
 
 #[test]
