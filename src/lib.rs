@@ -15,6 +15,7 @@ pub mod error;
 pub mod filesystem;
 pub mod finding;
 pub mod io;
+pub mod knowngood;
 pub mod leftover;
 pub mod location;
 pub mod names;

@@ -4,6 +4,7 @@ mod assemble;
 mod disk;
 mod fold;
 mod options;
+mod proof;
 
 pub use disk::{Disk, OpenVolume, open};
 pub use options::{Observer, Options, Silent};
@@ -216,6 +217,7 @@ fn conclude(
             findings.push(assembler.secret(place));
         }
     }
+    proof::mark(&mut findings, ground);
     assemble::join_pairs(&mut findings, rules);
     let sources: Vec<Source> = ground
         .lands

@@ -14,6 +14,7 @@ mod cli;
 mod containers;
 mod detect;
 mod ext4;
+mod knowngood;
 mod gate;
 mod hostile_containers;
 mod image_files;
