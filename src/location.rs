@@ -313,7 +313,8 @@ impl fmt::Display for Chain<'_> {
         match (self.path, self.inode) {
             (Some(path), _) => {
                 line.push_str(" / ");
-                guard(path.trim_start_matches('/'), &mut line);
+                // The root directory is all slash.
+                guard(if path == "/" { path } else { path.trim_start_matches('/') }, &mut line);
             }
             (None, Some(inode)) => write!(line, " / inode:{inode}")?,
             (None, None) => {}
@@ -399,7 +400,7 @@ mod tests {
 
     #[test]
     fn printed_places_parse_back_whatever_the_names_are() {
-        let names = ["/etc/shadow", "/a / b", "/a: b", "/x!/y", "/ lead", "/trail ", "/c @ 12", "/%25:"];
+        let names = ["/etc/shadow", "/a / b", "/a: b", "/x!/y", "/ lead", "/trail ", "/c @ 12", "/%25:", "/"];
         for name in names {
             let chain = Chain {
                 image: "a / b:c @ 1.raw",

@@ -82,10 +82,8 @@ impl Text {
         let mut under: Option<Severity> = None;
         for group in &groups {
             if under != Some(group.severity) {
-                let blocks = groups.iter().filter(|other| other.severity == group.severity);
-                let findings: usize =
-                    blocks.map(|block| block.places.len() + usize::from(block.pair.is_some())).sum();
-                self.put(&self.heading(group.severity, findings))?;
+                let items = groups.iter().filter(|other| other.severity == group.severity).count();
+                self.put(&self.heading(group.severity, items))?;
                 under = Some(group.severity);
             }
             let text = block::group(self.paint, &mut spool, group)?;
@@ -94,9 +92,9 @@ impl Text {
         Ok(())
     }
 
-    fn heading(&self, severity: Severity, findings: usize) -> String {
+    fn heading(&self, severity: Severity, items: usize) -> String {
         let name = words::severity(severity).to_uppercase();
-        let count = words::count(u64::try_from(findings).unwrap_or(u64::MAX), "finding");
+        let count = words::count(u64::try_from(items).unwrap_or(u64::MAX), "item");
         format!("\n{}\n", self.paint.severity(severity, &format!("{name}  {count}")))
     }
 

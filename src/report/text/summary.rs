@@ -150,6 +150,9 @@ fn totals(paint: Paint, summary: &Summary, text: &mut String) {
     for (number, what) in besides.into_iter().filter(|&(number, _)| number > 0) {
         writeln!(text, "  {} {what}", words::grouped(number)).unwrap_or_default();
     }
+    for note in &summary.notes {
+        writeln!(text, "  {}", harmless(note)).unwrap_or_default();
+    }
 }
 
 /// The last lines when several images were scanned.
