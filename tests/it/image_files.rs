@@ -1,7 +1,8 @@
 //! Images in several files, and references between images: followed as the user allows, and no further.
 
 use crate::containers::{
-    agree_or_fail, disk_of, fixture, folder, open_delta, open_path, patched, read_in_odd_steps, refused, same_disk,
+    agree_or_fail, disk_of, fixture, folder, open_delta, open_path, patched, read_in_odd_steps, refused,
+    same_disk,
 };
 use crate::support::real_image;
 use residue::container::{OpenOptions, Unresolved};
