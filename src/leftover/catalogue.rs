@@ -287,7 +287,9 @@ impl Checks {
         for look in &self.looks {
             let id = self.checks.get(look.check).map_or("", |check| check.id.as_str());
             let condition = look.condition.as_ref();
-            condition.map_or(Ok(()), |one| one.prepare()).map_err(|error| error.context(format!("check {id}")))?;
+            condition
+                .map_or(Ok(()), |one| one.prepare())
+                .map_err(|error| error.context(format!("check {id}")))?;
         }
         Ok(())
     }

@@ -129,7 +129,14 @@ impl<'h> Hive<'h> {
         let step = match cell.get(..2) {
             Some(b"lf" | b"lh") => 8,
             Some(b"li" | b"ri") => 4,
-            _ => return Err(Error::corrupt(BINS + u64::from(offset), "key list", "lf, lh, li or ri", "something else")),
+            _ => {
+                return Err(Error::corrupt(
+                    BINS + u64::from(offset),
+                    "key list",
+                    "lf, lh, li or ri",
+                    "something else",
+                ));
+            }
         };
         for index in 0..count {
             let Some(one) = le32(&cell, 4 + index * step) else { break };

@@ -26,7 +26,9 @@ impl Patterns {
         let compiled = self.compiled.get_or_init(|| {
             let syntax = syntax::Config::new().unicode(false).utf8(false).multi_line(true);
             let built = Regex::builder().syntax(syntax).build_many(&self.texts);
-            built.map_err(|error| format!("{error}: {:?}", std::error::Error::source(&error).map(ToString::to_string)))
+            built.map_err(|error| {
+                format!("{error}: {:?}", std::error::Error::source(&error).map(ToString::to_string))
+            })
         });
         compiled.as_ref().map_err(|error| Error::new(Kind::Usage, error.clone()))
     }
@@ -97,10 +99,44 @@ pub(crate) fn commands() -> &'static Patterns {
 /// Whether a value stands for a secret that is given elsewhere or not at all.
 pub(crate) fn is_placeholder(value: &[u8]) -> bool {
     const WORDS: [&str; 38] = [
-        "null", "none", "nil", "true", "false", "yes", "no", "on", "off", "changeme", "change_me", "changeit",
-        "change-me", "example", "password", "passwd", "secret", "token", "your_password", "yourpassword",
-        "your-password", "placeholder", "redacted", "undefined", "default", "dummy", "todo", "tbd", "empty",
-        "disabled", "enabled", "required", "optional", "xxx", "...", "prompt", "ask", "file",
+        "null",
+        "none",
+        "nil",
+        "true",
+        "false",
+        "yes",
+        "no",
+        "on",
+        "off",
+        "changeme",
+        "change_me",
+        "changeit",
+        "change-me",
+        "example",
+        "password",
+        "passwd",
+        "secret",
+        "token",
+        "your_password",
+        "yourpassword",
+        "your-password",
+        "placeholder",
+        "redacted",
+        "undefined",
+        "default",
+        "dummy",
+        "todo",
+        "tbd",
+        "empty",
+        "disabled",
+        "enabled",
+        "required",
+        "optional",
+        "xxx",
+        "...",
+        "prompt",
+        "ask",
+        "file",
     ];
     let text = String::from_utf8_lossy(value);
     let text = text.trim().trim_end_matches(['}', ']', ')', ',', ';']).trim_matches(['"', '\'']).trim();
@@ -147,7 +183,9 @@ mod tests {
 
     #[test]
     fn placeholders_are_no_secrets() {
-        for value in ["$X", "${DB}", "{{ x }}", "<pw>", "changeme", "****", "'none'", "", "xx", "%PW%", "your_key"] {
+        for value in
+            ["$X", "${DB}", "{{ x }}", "<pw>", "changeme", "****", "'none'", "", "xx", "%PW%", "your_key"]
+        {
             assert!(is_placeholder(value.as_bytes()), "{value}");
         }
         for value in ["hunter2", "P@ss1", "\"s3cret!\""] {
@@ -168,7 +206,8 @@ mod tests {
             finds: String,
             misses: String,
         }
-        let file: File = toml::from_str(include_str!("../../signatures/leftovers/commands.list.toml")).unwrap();
+        let file: File =
+            toml::from_str(include_str!("../../signatures/leftovers/commands.list.toml")).unwrap();
         assert!(file.command.len() > 60);
         for command in file.command {
             let patterns = Patterns::new(vec![command.regex]);

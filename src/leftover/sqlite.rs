@@ -51,7 +51,14 @@ impl<'d> Database<'d> {
         let page_size = match be16(&header, 16) {
             Some(1) => 65_536,
             Some(size) if size >= 512 && size.is_power_of_two() => usize::from(size),
-            other => return Err(Error::corrupt(16, "page size", "a power of two from 512 on", format!("{other:?}"))),
+            other => {
+                return Err(Error::corrupt(
+                    16,
+                    "page size",
+                    "a power of two from 512 on",
+                    format!("{other:?}"),
+                ));
+            }
         };
         Ok(Some(Self { content, page_size }))
     }
@@ -119,7 +126,12 @@ impl<'d> Database<'d> {
                 }
                 other => {
                     let at = u64::from(number);
-                    return Err(Error::corrupt(at, "b-tree page", "type 2, 5, 10 or 13", format!("{other:?}")));
+                    return Err(Error::corrupt(
+                        at,
+                        "b-tree page",
+                        "type 2, 5, 10 or 13",
+                        format!("{other:?}"),
+                    ));
                 }
             }
         }

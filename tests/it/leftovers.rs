@@ -369,7 +369,11 @@ fn a_volume_of_data_is_a_leftover_and_a_boot_volume_is_not() {
     for (path, is_data) in cases {
         let (leftovers, outcomes) = evaluate(&[source("p1", root()), source("p2", volume(path))]);
         let found = leftovers.iter().filter(|one| one.check == "data-volume-not-empty");
-        assert_eq!(found.map(|one| one.source).collect::<Vec<_>>(), if is_data { vec![1] } else { vec![] }, "{path}");
+        assert_eq!(
+            found.map(|one| one.source).collect::<Vec<_>>(),
+            if is_data { vec![1] } else { vec![] },
+            "{path}"
+        );
         let state = state(&outcomes, "data-volume-not-empty");
         assert_eq!(*state == CheckState::Clean, !is_data, "{path}: {state:?}");
     }

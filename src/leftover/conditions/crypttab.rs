@@ -21,7 +21,9 @@ impl Condition for Crypttab {
         }
         for line in lines(&hit.content()?.bytes) {
             let mut words = line.bytes.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
-            let (Some(name), Some(_), Some(key)) = (words.next(), words.next(), words.next()) else { continue };
+            let (Some(name), Some(_), Some(key)) = (words.next(), words.next(), words.next()) else {
+                continue;
+            };
             // Random keys are made anew at each start; `none` and `-` ask for a passphrase.
             if name.starts_with(b"#") || !key.starts_with(b"/") || key.starts_with(b"/dev/") {
                 continue;
@@ -29,7 +31,12 @@ impl Condition for Crypttab {
             let Some(spot) = hit.tree.resolve(key)? else { continue };
             if hit.tree.entry(spot.node)?.size() > 0 {
                 let evidence = vec![format!("volume: {}", shown(name)), format!("key file: {}", shown(key))];
-                out.push(Found { detail: key.to_vec(), place: Some(line.place()), evidence, ..Found::default() });
+                out.push(Found {
+                    detail: key.to_vec(),
+                    place: Some(line.place()),
+                    evidence,
+                    ..Found::default()
+                });
             }
         }
         Ok(())

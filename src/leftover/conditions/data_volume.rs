@@ -15,7 +15,15 @@ struct DataVolume {}
 
 /// What a new file system or a boot volume holds.
 const USUAL: [&str; 10] = [
-    "lost+found", "$recycle.bin", "system volume information", "recovery", "boot", "bootmgr", "efi", "grub", "bootnxt",
+    "lost+found",
+    "$recycle.bin",
+    "system volume information",
+    "recovery",
+    "boot",
+    "bootmgr",
+    "efi",
+    "grub",
+    "bootnxt",
     "$extend",
 ];
 

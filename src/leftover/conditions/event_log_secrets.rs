@@ -47,8 +47,12 @@ impl Condition for EventLogSecrets {
                     let value = secret.and_then(|secret| text.get(secret)).unwrap_or_default();
                     let within = places.get(range.start).copied().unwrap_or(0);
                     if !is_placeholder(value) && out.len() < FINDINGS_MAX {
-                        let evidence = vec!["event: a command with a password among its arguments".to_owned()];
-                        let place = Some((at.saturating_add(within).saturating_add(if start == 0 { 0 } else { 1 }), 0));
+                        let evidence =
+                            vec!["event: a command with a password among its arguments".to_owned()];
+                        let place = Some((
+                            at.saturating_add(within).saturating_add(if start == 0 { 0 } else { 1 }),
+                            0,
+                        ));
                         out.push(Found { place, evidence, secret: Some(value.to_vec()), ..Found::default() });
                     }
                 })?;

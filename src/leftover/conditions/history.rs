@@ -7,11 +7,8 @@ use crate::leftover::lines::{lines, place_of};
 use crate::leftover::patterns::{commands, is_placeholder};
 use serde::Deserialize;
 
-pub(super) const KIND: Kind = Kind {
-    name: "history",
-    cases: &["secret"],
-    build: |table| Ok(Box::new(parameters::<History>(table)?)),
-};
+pub(super) const KIND: Kind =
+    Kind { name: "history", cases: &["secret"], build: |table| Ok(Box::new(parameters::<History>(table)?)) };
 
 /// Parameters.
 #[derive(Debug, Default, Deserialize)]
@@ -87,7 +84,13 @@ impl Condition for History {
             evidence.push(format!("commands with a password: {}, the first in line {line}", commands.count));
         }
         let case = commands.first.map(|_| "secret");
-        out.push(Found { case, place: commands.first, evidence, secret: commands.secret, ..Found::default() });
+        out.push(Found {
+            case,
+            place: commands.first,
+            evidence,
+            secret: commands.secret,
+            ..Found::default()
+        });
         Ok(())
     }
 

@@ -16,8 +16,18 @@ struct Hostname {}
 
 /// Names that distributions and image builders put there.
 const DEFAULTS: [&[u8]; 12] = [
-    b"localhost", b"localhost.localdomain", b"localhost.localdomain6", b"debian", b"ubuntu", b"fedora", b"centos",
-    b"rocky", b"almalinux", b"alpine", b"arch", b"(none)",
+    b"localhost",
+    b"localhost.localdomain",
+    b"localhost.localdomain6",
+    b"debian",
+    b"ubuntu",
+    b"fedora",
+    b"centos",
+    b"rocky",
+    b"almalinux",
+    b"alpine",
+    b"arch",
+    b"(none)",
 ];
 
 impl Condition for Hostname {

@@ -22,7 +22,8 @@ impl Condition for Journal {
         if !head.starts_with(b"LPKSHHRH") {
             return Err(Error::corrupt(0, "journal", "LPKSHHRH", "something else"));
         }
-        let field = |at: usize| head.get(at..at + 8).and_then(|b| b.try_into().ok()).map_or(0, u64::from_le_bytes);
+        let field =
+            |at: usize| head.get(at..at + 8).and_then(|b| b.try_into().ok()).map_or(0, u64::from_le_bytes);
         let entries = field(152);
         if entries == 0 {
             return Ok(());

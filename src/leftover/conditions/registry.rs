@@ -106,7 +106,11 @@ impl Registry {
             evidence.push(format!("value: a name of {} characters, not shown", name.chars().count()));
             (Vec::new(), Some(value.name.clone().into_bytes()))
         } else if self.secret {
-            evidence.push(format!("value {}: {} characters, not shown", shown(name.as_bytes()), text.chars().count()));
+            evidence.push(format!(
+                "value {}: {} characters, not shown",
+                shown(name.as_bytes()),
+                text.chars().count()
+            ));
             (name.as_bytes().to_vec(), Some(text.into_bytes()))
         } else {
             let short: String = text.chars().take(120).collect();
@@ -126,7 +130,11 @@ pub(super) fn keys(hive: &Hive<'_>, path: &str) -> Result<Vec<(String, Key)>> {
         for (front, key) in found {
             for subkey in hive.subkeys(&key)? {
                 if wild.matches(subkey.name.to_lowercase().as_bytes()) && next.len() < KEYS_MAX {
-                    let name = if front.is_empty() { subkey.name.clone() } else { format!("{front}\\{}", subkey.name) };
+                    let name = if front.is_empty() {
+                        subkey.name.clone()
+                    } else {
+                        format!("{front}\\{}", subkey.name)
+                    };
                     next.push((name, subkey));
                 }
             }

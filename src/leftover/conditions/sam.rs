@@ -80,8 +80,10 @@ impl Account {
             let length = usize::try_from(le32(v, at + 4)?).ok()?;
             v.get(offset..offset.checked_add(length)?)
         };
-        let time = |at: usize| f.get(at..at + 8).and_then(|b| b.try_into().ok()).map_or(0, u64::from_le_bytes);
-        let short = |at: usize| f.get(at..at + 2).and_then(|b| b.try_into().ok()).map_or(0, u16::from_le_bytes);
+        let time =
+            |at: usize| f.get(at..at + 8).and_then(|b| b.try_into().ok()).map_or(0, u64::from_le_bytes);
+        let short =
+            |at: usize| f.get(at..at + 2).and_then(|b| b.try_into().ok()).map_or(0, u16::from_le_bytes);
         // An NT hash of 4 (old) or 24 (AES) bytes is a header without a hash.
         let hash = le32(v, 0xac).unwrap_or(0);
         Self {

@@ -76,7 +76,8 @@ impl Settings {
 
     fn include(&mut self, tree: &Tree<'_>, value: &str) -> Result<()> {
         for pattern in value.split_whitespace() {
-            let path = if pattern.starts_with('/') { pattern.to_owned() } else { format!("/etc/ssh/{pattern}") };
+            let path =
+                if pattern.starts_with('/') { pattern.to_owned() } else { format!("/etc/ssh/{pattern}") };
             let Some((directory, name)) = path.rsplit_once('/') else { continue };
             let Some(spot) = tree.resolve(directory.as_bytes())? else { continue };
             let wild = Wild::new(name);
