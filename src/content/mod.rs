@@ -157,12 +157,13 @@ pub struct Cut {
 
 /// An error of a decoder's reader, or of what it read from.
 pub(crate) fn decode_error(error: std::io::Error) -> Error {
-    let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<Error>());
-    let kind = match inner {
-        Some(inner) => inner.kind(),
-        None if error.kind() == std::io::ErrorKind::UnexpectedEof => Kind::Truncated,
-        None if error.kind() == std::io::ErrorKind::OutOfMemory => Kind::LimitExceeded,
-        None => Kind::Corrupt,
+    let kind = match error.kind() {
+        std::io::ErrorKind::UnexpectedEof => Kind::Truncated,
+        std::io::ErrorKind::OutOfMemory => Kind::LimitExceeded,
+        _ => Kind::Corrupt,
     };
-    Error::new(kind, error.to_string())
+    match error.downcast::<Error>() {
+        Ok(own) => own,
+        Err(other) => Error::new(kind, other.to_string()),
+    }
 }

@@ -51,6 +51,8 @@ fn secrets_inside_files_of_each_format_are_found_under_their_member() {
         ("/z.zst", "zstd", "2AC"),
         ("/z.zst", "zstd", "2AG"),
         ("/l.lz4", "lz4", "2AH"),
+        // What LZ4 cannot shorten stands in the file as it was: the disk's own bytes match as well.
+        ("/l.lz4", "", "2AH"),
         ("/plain.tar", "etc/env", "2AI"),
         ("/gnu.tar", "./etc/env", "2AI"),
         ("/gnu.tar", &gnu, "2AJ"),
@@ -78,7 +80,10 @@ fn offsets_count_in_the_member_and_on_the_disk_where_the_member_lies_there() {
     let mut on_disk = Vec::new();
     for finding in &scanned().findings {
         let (place, secret) = (&finding.place, finding.secret_shown.as_deref().unwrap());
-        if !matches!(place.path.as_deref(), Some("/joined.gz" | "/z.zst" | "/cut.gz" | "/sparse.tar")) {
+        if !matches!(
+            place.path.as_deref(),
+            Some("/l.lz4" | "/joined.gz" | "/z.zst" | "/cut.gz" | "/sparse.tar")
+        ) {
             // 300 lines of numbers and the key's name come first.
             let text: String = (1..=300).map(|n| format!("{n}\n")).collect();
             let before = text.len() + "aws_access_key_id = ".len();
@@ -117,21 +122,14 @@ fn what_is_cut_is_named_with_its_member_and_kind() {
 
 #[test]
 fn findings_inside_files_do_not_depend_on_threads_or_units() {
-    let key = |scanned: &Scanned| {
-        let findings = scanned.findings.iter().map(|finding| format!("{:?}", finding.place));
-        (findings.collect::<Vec<_>>(), scanned.gaps.clone(), scanned.summary.coverage)
-    };
     let other = scan_with(1, 4099);
-    let names = |scanned: &Scanned| {
-        let (mut findings, gaps, coverage) = key(scanned);
+    let told = |scanned: &Scanned| {
+        let mut places: Vec<_> = scanned.findings.iter().map(|finding| finding.place.clone()).collect();
         // The image's own name is that of a temporary file.
-        for finding in &mut findings {
-            let from = finding.find("volume:").unwrap();
-            finding.drain(..from);
-        }
-        (findings, gaps, coverage)
+        places.iter_mut().for_each(|place| place.image.clear());
+        (places, scanned.gaps.clone(), scanned.summary.coverage.decoded)
     };
-    assert_eq!(names(scanned()), names(&other));
+    assert_eq!(told(scanned()), told(&other));
 }
 
 /// Decodes bytes; returns the members with their lengths, and the cuts.
