@@ -118,9 +118,10 @@ impl Nest<'_, '_> {
     fn member(&mut self, member: Member<'_>, level: &Level<'_>, format: &str) -> Result<()> {
         let left = self.budget.members_left.get().checked_sub(1);
         self.budget.members_left.set(left.ok_or_else(|| self.budget.spend("members"))?);
-        let path = join(level.path, member.name);
-        let base = member.stored.and_then(|at| level.base?.checked_add(at));
-        let mut metered = Metered { content: member.content, budget: self.budget };
+        let Member { name, stored, content } = member;
+        let path = join(level.path, name);
+        let base = stored.and_then(|at| level.base?.checked_add(at));
+        let mut metered = Metered { content, budget: self.budget };
         let mut head = Vec::with_capacity(HEAD);
         let limit = u64::try_from(HEAD).unwrap_or(u64::MAX);
         let started = (&mut metered).take(limit).read_to_end(&mut head);
@@ -138,7 +139,7 @@ impl Nest<'_, '_> {
                 self.open(decoder, Source::Member(&mut rest), &Level { path: &path, base, depth });
             }
             None => {
-                let unnamed = if member.name.is_empty() { join(level.path, format.as_bytes()) } else { path };
+                let unnamed = if name.is_empty() { join(level.path, format.as_bytes()) } else { path };
                 let path = self.unique(unnamed);
                 if let Err(error) = (self.sink)(&Inner { path: &path, stored: base }, &mut rest) {
                     self.cut(&path, error);

@@ -54,10 +54,9 @@ fn find_end(content: &dyn ReadAt) -> Result<End> {
     let record = tail.get(place..).unwrap_or_default();
     let (length, start) = (u64::from(u32_at(record, 12)), u64::from(u32_at(record, 16)));
     let end_at = from.saturating_add(u64::try_from(place).unwrap_or(0));
-    if length == u64::from(u32::MAX) || start == u64::from(u32::MAX) || u16_at(record, 10) == u16::MAX {
-        if let Some(end) = find_end64(content, end_at)? {
-            return Ok(end);
-        }
+    let is_large = [length, start].contains(&u64::from(u32::MAX)) || u16_at(record, 10) == u16::MAX;
+    if is_large && let Some(end) = find_end64(content, end_at)? {
+        return Ok(end);
     }
     if start.checked_add(length).is_none_or(|end| end > end_at) {
         let found = format!("{length} bytes at {start:#x}");
