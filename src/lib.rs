@@ -19,6 +19,7 @@ pub mod leftover;
 pub mod location;
 pub mod names;
 pub mod ownership;
+pub mod policy;
 pub mod record;
 pub mod report;
 pub mod rules;

@@ -83,6 +83,7 @@ pub enum ExitReason {
 
 /// How a scan ended.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Summary {
     /// File name of the image, escaped.
     pub image: String,

@@ -2,63 +2,100 @@
 
 use super::exit::Exit;
 use super::output::{self, unwritable};
-use crate::detect::{Detector, RuleFacts};
+use crate::detect::{Detector, check};
 use crate::error::{Error, Kind, Result};
 use crate::location::{escape, harmless};
+use crate::report::words;
+use crate::rules::Rule;
+use crate::scan;
+use std::fmt::Write as _;
 use std::io::Write as _;
+use std::path::PathBuf;
 
 #[derive(Clone, Debug, clap::Subcommand)]
 pub(super) enum Command {
     /// List the rules
-    List,
-    /// Check that all rules load and compile
-    Check,
+    List {
+        /// Further rules, in TOML
+        #[arg(long = "rules", value_name = "FILE")]
+        files: Vec<PathBuf>,
+    },
+    /// Check that rules load, compile, and find what their own examples say
+    Check {
+        /// Rule files to check together with the built-in rules
+        #[arg(value_name = "FILE")]
+        files: Vec<PathBuf>,
+    },
     /// Show what a rule finds and how to remove it
     Explain {
         /// Identifier of the rule
         rule: String,
+        /// Further rules, in TOML
+        #[arg(long = "rules", value_name = "FILE")]
+        files: Vec<PathBuf>,
     },
 }
 
 pub(super) fn run(command: &Command) -> Result<Exit> {
-    let detector = Detector::builtin()?;
-    let rules = detector.rules();
+    let (Command::List { files } | Command::Check { files } | Command::Explain { files, .. }) = command;
+    let set = scan::rules(files)?;
+    for warning in set.warnings() {
+        output::say(warning);
+    }
+    let mut exit = Exit::Clean;
     let text = match command {
-        Command::List => rules.iter().map(line).collect(),
-        Command::Check => format!("{} rules, {} literals\n", rules.len(), detector.literals().len()),
-        Command::Explain { rule } => {
-            let facts = rules.iter().find(|facts| facts.id == *rule);
-            explain(facts.ok_or_else(|| {
-                Error::new(
-                    Kind::NotFound,
-                    format!("no rule `{}`; `residue rules list` names them", escape(rule.as_bytes())),
-                )
-            })?)
+        Command::List { .. } => set.rules().iter().map(line).collect(),
+        Command::Check { .. } => {
+            let count = set.rules().len();
+            let detector = Detector::new(set)?;
+            let problems = check(&detector);
+            for problem in &problems {
+                output::say(&problem.to_string());
+            }
+            if !problems.is_empty() {
+                exit = Exit::Findings;
+            }
+            format!("{count} rules, {} literals, {} problems\n", detector.literals().len(), problems.len())
         }
+        Command::Explain { rule, .. } => explain(set.get(rule).ok_or_else(|| {
+            let rule = escape(rule.as_bytes());
+            Error::new(Kind::NotFound, format!("no rule `{rule}`; `residue rules list` names them"))
+        })?),
     };
     let mut out = output::stdout();
     out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(unwritable)?;
-    Ok(Exit::Clean)
+    Ok(exit)
 }
 
-fn category(facts: &RuleFacts) -> String {
-    serde_json::to_value(facts.category)
-        .ok()
-        .and_then(|value| Some(value.as_str()?.to_owned()))
-        .unwrap_or_default()
+fn line(rule: &Rule) -> String {
+    let severity = words::severity(rule.severity);
+    format!(
+        "{:<36} {severity:<8} {:<24} {}\n",
+        harmless(&rule.id),
+        rule.category,
+        harmless(&rule.description)
+    )
 }
 
-fn line(facts: &RuleFacts) -> String {
-    format!("{:<36} {:<24} {}\n", harmless(&facts.id), category(facts), harmless(&facts.title))
-}
-
-fn explain(facts: &RuleFacts) -> String {
-    let mut text = format!("{}\n  {}\n  category  {}\n", facts.id, harmless(&facts.title), category(facts));
-    if let Some(pair) = &facts.pair {
-        text.push_str(&format!("  pair      {}\n", harmless(pair)));
-    }
-    if !facts.remedy.is_empty() {
-        text.push_str(&format!("  remedy    {}\n", harmless(&facts.remedy)));
+fn explain(rule: &Rule) -> String {
+    let mut text = format!("{}\n", harmless(&rule.id));
+    let optional = |value: &Option<String>| value.clone().unwrap_or_default();
+    let facts = [
+        ("finds", rule.description.clone()),
+        ("category", rule.category.to_string()),
+        ("severity", words::severity(rule.severity).to_owned()),
+        ("verdict", words::verdict(rule.verdict).to_owned()),
+        ("regex", rule.regex.clone()),
+        ("walker", optional(&rule.walker)),
+        ("keywords", rule.keywords.join(", ")),
+        ("path", optional(&rule.path)),
+        ("validators", rule.validators.join(", ")),
+        ("pair", optional(&rule.pair)),
+        ("remedy", rule.remedy.clone()),
+        ("source", rule.source.clone()),
+    ];
+    for (name, value) in facts.into_iter().filter(|(_, value)| !value.is_empty()) {
+        writeln!(text, "  {name:<11} {}", harmless(&value)).unwrap_or_default();
     }
     text
 }

@@ -25,6 +25,7 @@ use std::sync::Arc;
 
 /// What is known of a file system apart from its entries.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Facts {
     /// Name: `ext4`, `ext2`, `ntfs`, `swap` …
     #[serde(deserialize_with = "crate::names::read")]

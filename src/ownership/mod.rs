@@ -4,7 +4,7 @@
 //! that are reserved but stale, then deleted files, then free space; what is left in use without an entry is
 //! the file system's own metadata. Offsets are volume-relative bytes throughout.
 //!
-//! A run takes 32 bytes and an owner 16, so that ten million files fit into memory; names, times and
+//! A run takes 32 bytes and an owner 24, so that ten million files fit into memory; names, times and
 //! attributes are read again from the file system when a finding needs them.
 
 mod build;
@@ -35,7 +35,7 @@ pub enum Form {
 pub struct Owner {
     /// Where the content ends: the stream's size, or its initialised size where that is smaller.
     pub end: u64,
-    entry: u32,
+    entry: EntryId,
     /// Index into the entry's streams.
     pub stream: u16,
     /// State of its content.
@@ -47,7 +47,7 @@ pub struct Owner {
 impl Owner {
     /// The entry.
     pub fn entry(&self) -> EntryId {
-        EntryId(u64::from(self.entry))
+        self.entry
     }
 }
 

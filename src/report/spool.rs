@@ -32,9 +32,10 @@ pub(super) struct Spool {
 /// Findings that belong together, by their numbers in the spool.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Group {
-    /// Severity of the first.
+    /// Severity of the first, which is the worst.
     pub severity: Severity,
-    /// The same secret in its places, or the same leftover check's places; never empty.
+    /// The same secret in its places and under all rules that found it, or the places of the same leftover
+    /// check; never empty.
     pub places: Vec<usize>,
     /// The finding that completes the first one.
     pub pair: Option<usize>,
@@ -53,7 +54,7 @@ impl Spool {
         let line = serde_json::to_vec(finding).map_err(|error| failed(error.into()))?;
         self.file.write_all(&line).map_err(failed)?;
         let group = match &finding.fingerprint {
-            Some(fingerprint) => Some(hash(&[&finding.rule, fingerprint])),
+            Some(fingerprint) => Some(hash(&[fingerprint])),
             None if finding.category == crate::rules::Category::Leftover => {
                 Some(hash(&[&finding.rule, &finding.title, &finding.remedy]))
             }
@@ -96,17 +97,17 @@ impl Spool {
         order.sort_by_key(|&number| std::cmp::Reverse(self.kept.get(number).map(|kept| kept.severity)));
         let by_id: BTreeMap<u64, usize> =
             self.kept.iter().enumerate().map(|(n, kept)| (kept.id, n)).collect();
-        let mut by_group: BTreeMap<(u64, Severity), Vec<usize>> = BTreeMap::new();
+        let mut by_group: BTreeMap<u64, Vec<usize>> = BTreeMap::new();
         for (number, kept) in self.kept.iter().enumerate() {
             if let Some(group) = kept.group {
-                by_group.entry((group, kept.severity)).or_default().push(number);
+                by_group.entry(group).or_default().push(number);
             }
         }
         let mut taken = BTreeSet::new();
         let mut groups = Vec::new();
         for number in order {
             let Some(kept) = self.kept.get(number).filter(|_| taken.insert(number)) else { continue };
-            let mates = kept.group.and_then(|group| by_group.get(&(group, kept.severity)));
+            let mates = kept.group.and_then(|group| by_group.get(&group));
             let mut places = vec![number];
             for &mate in mates.into_iter().flatten() {
                 if taken.insert(mate) {

@@ -16,11 +16,11 @@ use crate::finding::Finding;
 use crate::leftover::{Catalogue, CheckOutcome, Source};
 use crate::ownership::{self, OwnerMap, Resident};
 use crate::record::{ExitReason, Record, Summary};
-use crate::rules::Verdict;
+use crate::rules::{RuleSet, Verdict};
 use crate::sweep::prefilter::Prefilter;
 use crate::sweep::{self, Candidate, Encoded, Event, Ground, Job, ResidentSweep};
 use rayon::iter::{IntoParallelIterator as _, ParallelIterator as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Rules and checks, loaded and compiled once for any number of images.
 #[derive(Debug)]
@@ -39,11 +39,24 @@ impl Engine {
     /// # Errors
     /// [`Kind::Usage`] when a rule or check is wrong.
     pub fn new(options: &Options) -> Result<Self> {
-        let _ = options;
-        let detector = Detector::builtin()?;
+        let detector = Detector::new(rules(&options.rule_files)?)?;
         let prefilter = Prefilter::new(detector.literals())?;
         Ok(Self { detector, prefilter, catalogue: Catalogue::builtin()? })
     }
+}
+
+/// The rules that come with the program, and those of `files`.
+///
+/// # Errors
+/// [`Kind::Usage`] when a rule is wrong, [`Kind::Io`] when a file cannot be read.
+pub fn rules(files: &[PathBuf]) -> Result<RuleSet> {
+    let mut set = RuleSet::builtin()?;
+    for path in files {
+        let text = std::fs::read_to_string(path)
+            .map_err(|source| Error::io("cannot read the rules", source).in_file(path))?;
+        set.add_foreign(&crate::location::escape(path.as_os_str().as_encoded_bytes()), &text)?;
+    }
+    Ok(set)
 }
 
 /// Scans the image at `path` and hands on its records: header, findings, gaps, summary. An image that does

@@ -3,7 +3,6 @@
 use super::blank;
 use super::confirm::{Bench, Content, Nowhere, ToDisk, Tools, to_u64, to_usize};
 use super::ground::Land;
-use super::prefilter::settle;
 use crate::content;
 use crate::error::Result;
 use crate::filesystem::{Entry, EntryId, Layout};
@@ -54,10 +53,6 @@ impl Residents {
         self.bytes.extend_from_slice(bytes);
         self.items.push(Item { start, end: self.bytes.len(), whose, place: *place });
         self.bytes.extend_from_slice(&[0; SEPARATOR]);
-        // UTF-16 is read from even offsets on: every stream starts at one.
-        if !self.bytes.len().is_multiple_of(2) {
-            self.bytes.push(0);
-        }
         self.bytes.len() >= CHUNK
     }
 
@@ -65,7 +60,7 @@ impl Residents {
     pub(super) fn flush(&mut self, tools: &Tools<'_>, land: &Land, bench: &mut Bench) -> u64 {
         let mut hits = std::mem::take(&mut bench.hits);
         tools.prefilter.scan(&self.bytes, &mut hits);
-        settle(0, &mut hits);
+        hits.sort_unstable();
         for hit in &hits {
             let next = self.items.partition_point(|item| item.start <= hit.offset);
             let Some(item) = next.checked_sub(1).and_then(|index| self.items.get(index)) else { continue };
@@ -221,7 +216,7 @@ fn chunk(
     let base = search.start;
     let mut hits = std::mem::take(&mut bench.hits);
     tools.prefilter.scan(content.bytes.get(search).unwrap_or_default(), &mut hits);
-    settle(content.logical.saturating_add(to_u64(base)), &mut hits);
+    hits.sort_unstable();
     for hit in &hits {
         let literal = tools.prefilter.literals().get(hit.literal);
         let length = literal.map_or(0, |literal| literal.bytes.len().saturating_mul(hit.encoding.width()));
@@ -229,10 +224,9 @@ fn chunk(
         if start.saturating_add(length) <= fresh {
             continue;
         }
-        let reach = tools.detector.reach(hit.literal);
-        let width = hit.encoding.width();
-        let from = start.saturating_sub(reach.before.saturating_mul(width));
-        let to = start.saturating_add(reach.after.saturating_mul(width).max(length)).min(content.bytes.len());
+        let (before, after) = tools.reach(hit, length);
+        let from = start.saturating_sub(to_usize(before));
+        let to = start.saturating_add(to_usize(after)).min(content.bytes.len());
         let window = Content {
             bytes: content.bytes.get(from..to).unwrap_or_default(),
             logical: content.logical.saturating_add(to_u64(from)),

@@ -51,7 +51,7 @@ debugfs -w -R 'rm /tmp/key.bak' "$part" 2> "$work/log"
 
 disk=$work/disk.raw
 truncate -s 16M "$disk"
-sgdisk -q -U 7d4e1f8a-6b5c-4d3e-8f1a-0b3f5e2c8a9b -n 1:2048:+14M -t 1:8300 -c 1:root \
+sgdisk -U 7d4e1f8a-6b5c-4d3e-8f1a-0b3f5e2c8a9b -n 1:2048:+14M -t 1:8300 -c 1:root \
   -u 1:9b7d4e1f-8a6b-4c4d-9e2f-1a0b3f5e2c8a "$disk" > "$work/log"
 dd if="$part" of="$disk" bs=1M seek=1 conv=notrunc status=none
 rm -f server.qcow2

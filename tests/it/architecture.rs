@@ -37,7 +37,10 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ),
     ("crosscheck", &["error", "filesystem", "io", "location"]),
     ("record", &["container", "coverage", "filesystem", "finding", "leftover", "rules", "volume"]),
-    ("report", &["coverage", "error", "finding", "leftover", "location", "names", "record", "rules"]),
+    (
+        "report",
+        &["coverage", "error", "finding", "leftover", "location", "names", "record", "rules", "volume"],
+    ),
 ];
 
 fn rust_files(dir: &Path, into: &mut Vec<PathBuf>) {

@@ -218,3 +218,79 @@ fn an_image_that_did_not_open_is_reported_with_its_error() {
     let shown = String::from_utf8(shared.bytes()).unwrap();
     assert_eq!(shown, "x.raw  NOT READ: x.raw: truncated: the file is empty\n");
 }
+
+/// What the schema of SARIF 2.1.0 requires of the objects that are written, and what viewers need.
+#[test]
+fn sarif_has_what_its_specification_requires() {
+    let log: serde_json::Value = serde_json::from_str(&render("sarif", &records(), false)).unwrap();
+    assert_eq!(log["version"], "2.1.0");
+    let run = &log["runs"][0];
+    let rules: Vec<&str> = run["tool"]["driver"]["rules"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|rule| rule["id"].as_str().unwrap())
+        .collect();
+    assert_eq!(run["tool"]["driver"]["name"], "residue");
+    let results = run["results"].as_array().unwrap();
+    assert_eq!(results.len(), 11);
+    for result in results {
+        assert!(rules.contains(&result["ruleId"].as_str().unwrap()), "{result}");
+        assert!(["error", "warning", "note"].contains(&result["level"].as_str().unwrap()), "{result}");
+        assert!(!result["message"]["text"].as_str().unwrap().is_empty(), "{result}");
+        let place = &result["locations"][0]["physicalLocation"];
+        let uri = place["artifactLocation"]["uri"].as_str().unwrap();
+        let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~/%@".contains(&byte);
+        assert!(uri.bytes().all(is_allowed) && !uri.starts_with('/'), "{uri}");
+        assert!(place["region"]["startLine"].as_u64().unwrap() >= 1, "{result}");
+        assert!(result["partialFingerprints"]["findingId/v1"].is_string(), "{result}");
+    }
+    let suppressed = results.iter().filter(|result| result.get("suppressions").is_some()).count();
+    assert_eq!(suppressed, 1);
+    assert_eq!(run["invocations"][0]["toolExecutionNotifications"].as_array().unwrap().len(), 2);
+}
+
+/// Many findings, each with a secret of its own.
+fn many(number: usize) -> Vec<OwnedRecord> {
+    let mut records = records();
+    let OwnedRecord::Finding(finding) = records.remove(1) else { panic!("the second record is a finding") };
+    for count in 0..number {
+        let mut finding = Finding::clone(&finding);
+        finding.id = format!("{count:016x}");
+        finding.fingerprint = Some(format!("{count:032x}"));
+        records.insert(1, OwnedRecord::Finding(Box::new(finding)));
+    }
+    records
+}
+
+#[test]
+fn a_page_of_many_findings_names_each_and_stays_small() {
+    let number = 6000;
+    let page = render("html", &many(number), false);
+    assert!(page.matches("class=\"finding\"").count() >= number);
+    assert!(page.len() < number * 2000, "{} bytes", page.len());
+}
+
+#[test]
+fn a_page_loads_nothing_and_runs_one_known_script() {
+    let mut records = records();
+    records.insert(1, hostile());
+    let page = render("html", &records, false);
+    assert_eq!(page.matches("<script").count(), 1);
+    assert!(page.contains("default-src 'none'") || page.contains("default-src &#39;none&#39;"));
+    for outside in ["http://", "https://", "src=", "href=", "url(", "@import", "onerror", "onload"] {
+        assert!(!page.contains(outside), "{outside}");
+    }
+}
+
+/// Lines that could be taken for the start of an element or the end of an attribute.
+#[test]
+fn xml_of_hostile_findings_stays_well_formed() {
+    let mut records = records();
+    records.insert(1, hostile());
+    let text = render("junit", &records, false);
+    assert!(!text.contains("<script"), "{text}");
+    assert!(!text.contains("]]>"), "{text}");
+    assert_eq!(text.matches("<testcase").count(), text.matches("</testcase>").count());
+    assert_eq!(text.matches("<failure").count(), text.matches("</failure>").count());
+}

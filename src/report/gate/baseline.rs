@@ -29,10 +29,10 @@ pub(super) fn place_key(finding: &Finding) -> u128 {
     ])
 }
 
-/// The secret and the rule that found it, wherever it lies.
+/// The secret, wherever it lies and whichever rule found it.
 pub(super) fn secret_key(finding: &Finding) -> Option<u128> {
     let fingerprint = finding.fingerprint.as_ref()?;
-    Some(hash(&[Some(&finding.rule), Some(fingerprint)]))
+    Some(hash(&[Some(fingerprint)]))
 }
 
 fn hash(parts: &[Option<&String>]) -> u128 {

@@ -38,6 +38,9 @@ const BLOCKS_FULL: usize = 5000;
 /// Places of one secret that are listed.
 const PLACES_SHOWN: usize = 20;
 
+/// Kinds of findings that a step names.
+const TITLES_SHOWN: usize = 4;
+
 /// Steps of the list of what to do.
 const STEPS_SHOWN: usize = 25;
 
@@ -204,8 +207,10 @@ impl Html {
         for &other in others.iter().take(PLACES_SHOWN) {
             let other = spool.get(other)?;
             let state = other.place.state.map(words::state_phrase).unwrap_or_default();
-            let fact = other.evidence.first().filter(|_| other.fingerprint.is_none()).cloned();
-            listed.push(format!("{} ({})", words::place(&other.place), fact.as_deref().unwrap_or(state)));
+            let fact = other.evidence.first().filter(|_| other.fingerprint.is_none());
+            let rule = format!("{}, {}", other.title, other.rule);
+            let detail = if other.rule == first.rule { fact.map_or(state, String::as_str) } else { &rule };
+            listed.push(format!("{} ({detail})", words::place(&other.place)));
         }
         let accepted = match (&first.allowed, &first.known_good) {
             (Some(reason), _) => Some(("allowed", reason.as_str())),
@@ -235,28 +240,32 @@ impl Html {
 fn steps(spool: &mut Spool, groups: &[Group], fail_on: Severity) -> Result<Vec<Step>> {
     let mut steps: Vec<Step> = Vec::new();
     for group in groups.iter().filter(|group| group.severity >= fail_on).take(BLOCKS_FULL) {
-        let Some(&first) = group.places.first() else { continue };
-        let first = spool.get(first)?;
-        if !fails(&first, fail_on) || first.remedy.is_empty() {
-            continue;
-        }
-        let findings = group.places.len();
-        match steps.iter_mut().find(|step| step.remedy == first.remedy) {
-            Some(step) => {
-                step.findings += findings;
-                if !step.titles.contains(&first.title) && step.titles.len() < 4 {
-                    step.titles.push(first.title);
-                }
+        for &place in group.places.iter().take(PLACES_SHOWN) {
+            let finding = spool.get(place)?;
+            if fails(&finding, fail_on) && !finding.remedy.is_empty() {
+                add_step(&mut steps, finding);
             }
-            None => steps.push(Step {
-                severity: words::severity(group.severity),
-                remedy: first.remedy,
-                titles: vec![first.title],
-                findings,
-            }),
         }
     }
     Ok(steps)
+}
+
+/// Adds what a finding asks for to the step that asks for the same, or as a step of its own.
+fn add_step(steps: &mut Vec<Step>, finding: Finding) {
+    match steps.iter_mut().find(|step| step.remedy == finding.remedy) {
+        Some(step) => {
+            step.findings += 1;
+            if !step.titles.contains(&finding.title) && step.titles.len() < TITLES_SHOWN {
+                step.titles.push(finding.title);
+            }
+        }
+        None => steps.push(Step {
+            severity: words::severity(finding.severity),
+            remedy: finding.remedy,
+            titles: vec![finding.title],
+            findings: 1,
+        }),
+    }
 }
 
 /// Filters for the templates.

@@ -11,6 +11,9 @@ use std::fmt::Write as _;
 /// Places of one secret that are listed; the rest is counted.
 const PLACES_SHOWN: usize = 8;
 
+/// Different remedies of one secret that are shown.
+const REMEDIES_SHOWN: usize = 4;
+
 /// Width of the names before values.
 const LABEL: usize = 12;
 
@@ -29,12 +32,14 @@ pub(super) fn group(paint: Paint, spool: &mut Spool, group: &Group) -> Result<St
         line(&mut text, "", &words::place(&pair.place));
         details(&pair, &mut text);
     }
-    also(spool, others, &mut text)?;
+    let remedies = also(spool, &first, others, &mut text)?;
     for note in [&first.known_good].into_iter().flatten() {
         line(&mut text, "known good", &harmless(note));
     }
-    if !first.remedy.is_empty() {
-        line(&mut text, "remedy", &harmless(&first.remedy));
+    let mut label = "remedy";
+    for remedy in remedies.iter().filter(|remedy| !remedy.is_empty()) {
+        line(&mut text, label, &harmless(remedy));
+        label = "";
     }
     Ok(text)
 }
@@ -79,14 +84,16 @@ fn details(finding: &Finding, text: &mut String) {
     }
 }
 
-/// The other places of the same secret, or of the same leftover.
-fn also(spool: &mut Spool, others: &[usize], text: &mut String) -> Result<()> {
+/// The other places of the same secret, or of the same leftover. Returns the remedies of all that is shown.
+fn also(spool: &mut Spool, first: &Finding, others: &[usize], text: &mut String) -> Result<Vec<String>> {
+    let mut remedies = vec![first.remedy.clone()];
     let mut label = "also at";
     for &other in others.iter().take(PLACES_SHOWN) {
         let finding = spool.get(other)?;
         let state = finding.place.state.map(words::state_phrase).unwrap_or_default();
         let place = words::place(&finding.place);
         let detail = match (&finding.fingerprint, finding.evidence.first()) {
+            _ if finding.rule != first.rule => format!("{}, {}", finding.title, finding.rule),
             (None, Some(fact)) => fact.clone(),
             _ if finding.place.path.is_some() && state == "in a file" => String::new(),
             _ => state.to_owned(),
@@ -94,13 +101,16 @@ fn also(spool: &mut Spool, others: &[usize], text: &mut String) -> Result<()> {
         let detail = if detail.is_empty() { detail } else { format!("  ({})", harmless(&detail)) };
         line(text, label, &format!("{}{detail}", harmless(&place)));
         label = "";
+        if !remedies.contains(&finding.remedy) && remedies.len() < REMEDIES_SHOWN {
+            remedies.push(finding.remedy);
+        }
     }
     let more = others.len().saturating_sub(PLACES_SHOWN);
     if more > 0 {
         let more = words::count(u64::try_from(more).unwrap_or(u64::MAX), "more place");
         line(text, "", &format!("and {more} (the JSON lines name each)"));
     }
-    Ok(())
+    Ok(remedies)
 }
 
 fn line(text: &mut String, label: &str, value: &str) {
