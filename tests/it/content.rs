@@ -132,8 +132,11 @@ fn findings_inside_files_do_not_depend_on_threads_or_units() {
     assert_eq!(told(scanned()), told(&other));
 }
 
-/// Decodes bytes; returns the members with their lengths, and the cuts.
-fn decode(bytes: Vec<u8>, limits: &Limits) -> (Vec<(String, u64)>, Vec<(String, Kind)>) {
+/// Members with their lengths, and cuts.
+type Outcome = (Vec<(String, u64)>, Vec<(String, Kind)>);
+
+fn decode(bytes: impl AsRef<[u8]>, limits: &Limits) -> Outcome {
+    let bytes = bytes.as_ref().to_vec();
     let decoder = content::recognise(&bytes).expect("a decoder");
     let mut members = Vec::new();
     let cuts = content::decode(&bytes, decoder, limits, &mut |inner, reader| {
@@ -191,13 +194,13 @@ fn members_of_one_name_stay_apart() {
 fn a_budget_that_runs_out_ends_everything_and_is_told_once() {
     let archive: Vec<u8> = (0..100).flat_map(|n| tar_header(&n.to_string(), b"00000000000\0")).collect();
     let few = Limits { members_max: 10, ..Limits::default() };
-    let (members, cuts) = decode(archive.clone(), &few);
+    let (members, cuts) = decode(&archive, &few);
     assert_eq!((members.len(), cuts), (10, vec![(String::new(), Kind::LimitExceeded)]));
     // The budget counts each level once: an archive of 51,200 bytes in two wrappers takes three times that.
     let wrapped = gzip(&gzip(&archive));
     let sum = 2 * archive.len() as u64 + gzip(&archive).len() as u64;
     let exact = |bytes_max| Limits { bytes_max, ..Limits::default() };
-    assert!(decode(wrapped.clone(), &exact(sum)).1.is_empty());
+    assert!(decode(&wrapped, &exact(sum)).1.is_empty());
     let (members, cuts) = decode(wrapped, &exact(1000));
     assert!(members.len() < 3);
     assert_eq!(cuts.len(), 1);
