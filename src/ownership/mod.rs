@@ -141,6 +141,18 @@ impl OwnerMap {
             .take_while(move |seam| seam.head < end)
     }
 
+    /// Streams whose first byte lies in `range` as it is and belongs to them before all others: where, how many
+    /// bytes of content lie there in one piece, and the stream.
+    pub fn heads(&self, range: &Range<u64>) -> impl Iterator<Item = (u64, u64, Owner)> + '_ {
+        let content = self.content.within(range).map(|run| (run, true));
+        let deleted = self.deleted.within(range).map(|run| (run, false));
+        content.chain(deleted).filter(|(run, _)| run.logical == 0).filter_map(|(run, in_use)| {
+            let owner = self.owner(run.owner).filter(|owner| owner.form != Form::Encoded && owner.end > 0)?;
+            let taken = || [&self.content, &self.stale].iter().any(|layer| layer.holds(run.start));
+            (in_use || !taken()).then_some((run.start, run.length.min(owner.end), owner))
+        })
+    }
+
     /// Number of runs in all layers.
     pub fn runs(&self) -> usize {
         [&self.content, &self.stale, &self.deleted].iter().map(|layer| layer.len()).sum()

@@ -12,6 +12,7 @@ mod architecture;
 mod canary;
 mod cli;
 mod containers;
+mod content;
 mod detect;
 mod ext4;
 mod knowngood;
