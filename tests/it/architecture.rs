@@ -37,6 +37,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ),
     ("crosscheck", &["error", "filesystem", "io", "location"]),
     ("record", &["container", "coverage", "filesystem", "finding", "leftover", "rules", "volume"]),
+    ("policy", &["error"]),
     (
         "report",
         &["coverage", "error", "finding", "leftover", "location", "names", "record", "rules", "volume"],
