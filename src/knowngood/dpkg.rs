@@ -234,9 +234,8 @@ mod tests {
             seen.push((stanza.package, stanza.version, files));
         });
         let md5 = Digest::md5_from_hex(MD5.as_bytes()).unwrap();
-        let expected: Vec<(&[u8], &[u8], Vec<(&[u8], Digest)>)> =
-            vec![(b"a", b"1", vec![(b"/etc/a b", md5)]), (b"b", b"", vec![])];
-        assert_eq!(seen, expected);
+        let files = vec![(b"/etc/a b".as_slice(), md5)];
+        assert_eq!(seen, [(b"a".as_slice(), b"1".as_slice(), files), (b"b", b"", vec![])]);
     }
 
     #[test]
