@@ -35,7 +35,24 @@ fn check(subject: &Subject<'_>) -> Ruling {
     if is_documented && super::words::is_wordy(&password) && !password.iter().any(u8::is_ascii_digit) {
         return Ruling::Amend(Change { verdict: Some(Verdict::Possible), ..Change::default() });
     }
+    if is_default(&matched, &password) {
+        return Ruling::Amend(Change { verdict: Some(Verdict::Possible), ..Change::default() });
+    }
     Ruling::Accept
+}
+
+/// Whether the password is what brokers ship (`guest:guest@`) or manuals write (`user:pass@`).
+fn is_default(matched: &[u8], password: &[u8]) -> bool {
+    const PASSWORDS: &[&[u8]] = &[b"guest", b"pass", b"pass]", b"xyz", b"pw", b"passwd"];
+    let password = password.to_ascii_lowercase();
+    let pair = [b"//".as_slice(), &password, b":", &password, b"@"].concat();
+    let is_pair = password.len() <= 8 && matched.windows(pair.len()).any(|part| part == pair);
+    PASSWORDS.contains(&password.as_slice())
+        || is_pair && contains(matched, b"localhost") | contains(matched, b"127.0.0.1")
+}
+
+fn contains(text: &[u8], part: &[u8]) -> bool {
+    text.windows(part.len()).any(|window| window == part)
 }
 
 /// Percent-encoding undone (RFC 3986, section 2.1).

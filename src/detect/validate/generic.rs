@@ -130,7 +130,15 @@ fn weigh(value: &[u8], is_quoted: bool) -> Confidence {
     if digits == 0 && marks == 0 {
         return letters(value, is_words, joints, lower > 0 && upper > 0);
     }
-    if joints > 0 && marks == 0 && is_joined_name(value) {
+    if joints > 0 && marks == 0 && (is_joined_name(value) || is_numbered_name(value)) {
+        return Low;
+    }
+    // `ipv6CidrBlocks`: a number inside a name. Passwords carry theirs at the end.
+    let ends_in_letter = value.last().is_some_and(u8::is_ascii_alphabetic);
+    if is_words && marks == 0 && digits <= 2 && ends_in_letter && has_humps(value) {
+        return Low;
+    }
+    if is_number(value) {
         return Low;
     }
     if marks > 0 && (digits > 0 || !is_words) {
@@ -172,6 +180,23 @@ fn is_joined_name(value: &[u8]) -> bool {
         is_one_kind && part.len() <= 8
     };
     count <= 4 && parts.all(is_plain)
+}
+
+/// `dhcp_opt43_key`, `GPG-KEY-Rocky9`: three parts or more, each of letters and at most two digits after them.
+fn is_numbered_name(value: &[u8]) -> bool {
+    let mut parts = value.split(|byte| matches!(byte, b'_' | b'-' | b'.' | b'/' | b':'));
+    let is_numbered = |part: &[u8]| {
+        let letters = part.iter().take_while(|byte| byte.is_ascii_alphabetic()).count();
+        (2..=12).contains(&letters)
+            && part.len() - letters <= 2
+            && part.iter().skip(letters).all(u8::is_ascii_digit)
+    };
+    parts.clone().count() >= 3 && parts.all(is_numbered)
+}
+
+/// `0x5632724f`.
+fn is_number(value: &[u8]) -> bool {
+    value.strip_prefix(b"0x").is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit))
 }
 
 /// Whether an upper-case letter follows a lower-case one.

@@ -16,6 +16,7 @@ mod placeholder;
 pub(crate) mod ppk;
 pub(crate) mod private_key;
 pub(crate) mod published;
+mod token;
 mod uuid;
 mod words;
 
@@ -39,6 +40,7 @@ const VALIDATORS: &[Validator] = &[
     generic::VALIDATOR,
     jwt::VALIDATOR,
     placeholder::VALIDATOR,
+    token::VALIDATOR,
     uuid::VALIDATOR,
 ];
 

@@ -304,9 +304,9 @@ const NAMES: &[&[u8]] = &[
     b"hostip",
 ];
 
-/// Whether `value` only stands for a secret.
+/// Whether `value` only stands for a secret, or runs over the strings of a binary.
 pub(crate) fn is_placeholder(value: &[u8]) -> bool {
-    is_template(value) || is_instruction(value) || is_row(value)
+    is_template(value) || is_instruction(value) || is_row(value) || value.iter().any(u8::is_ascii_control)
 }
 
 /// Whether a program fills `value` in, or fetches the secret from elsewhere.
@@ -324,7 +324,15 @@ pub(crate) fn is_template(value: &[u8]) -> bool {
         || (wrapped(b'%', b'%') || wrapped(b'@', b'@') || wrapped(b'!', b'!')) && bare.len() <= 64
         || wrapped(b'_', b'_') && bare.starts_with(b"__") && bare.ends_with(b"__")
         || is_variable(bare)
+        || is_tag(bare)
         || matches!(lower.as_slice(), b"%s" | b"%d" | b"%@" | b"%v" | b"%q" | b"{}" | b"?" | b":")
+}
+
+/// `!unsafe`, `!vault`: a tag of YAML, the value follows.
+fn is_tag(value: &[u8]) -> bool {
+    value.split_first().is_some_and(|(first, name)| {
+        *first == b'!' && name.len() >= 3 && name.iter().all(u8::is_ascii_lowercase)
+    })
 }
 
 /// `$NAME`, `$name->property`, `&name`, `:name`: a sigil and nothing but a name.
