@@ -10,7 +10,7 @@
 )]
 
 #[path = "../src/sweep/prefilter/rarity.rs"]
-#[allow(dead_code, unreachable_pub, reason = "only the classes are of interest here")]
+#[allow(dead_code, unreachable_pub, unused_imports, reason = "only the classes are of interest here")]
 mod rarity;
 
 use rarity::{CLASSES, class};

@@ -1,5 +1,6 @@
 //! Compressed units: one call decodes one cluster or grain of a known size.
 
+use super::adler::adler32;
 use crate::error::{Error, Kind, Result};
 use flate2::{Decompress, FlushDecompress};
 use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
@@ -18,6 +19,8 @@ pub(super) enum Codec {
     Zlib,
     /// Zstandard frames (RFC 8878).
     Zstd,
+    /// The bytes as they are, with their Adler-32 behind them.
+    Adler,
 }
 
 impl Codec {
@@ -30,6 +33,7 @@ impl Codec {
             Self::Deflate => inflate(&RAW, false, source, unit)?,
             Self::Zlib => inflate(&WRAPPED, true, source, unit)?,
             Self::Zstd => unzstd(source, unit)?,
+            Self::Adler => copy_checked(source, unit)?,
         };
         if length == unit.len() {
             return Ok(());
@@ -79,6 +83,19 @@ fn unzstd(source: &[u8], unit: &mut [u8]) -> Result<usize> {
         }
         Ok(filled)
     })
+}
+
+fn copy_checked(source: &[u8], unit: &mut [u8]) -> Result<usize> {
+    let (bytes, checksum) = source.split_last_chunk::<4>().unwrap_or((&[], &[0; 4]));
+    if bytes.len() == unit.len() {
+        let (expected, found) = (u32::from_le_bytes(*checksum), adler32(bytes));
+        if expected != found {
+            let message = format!("checksum: expected {expected:#010x}, found {found:#010x}");
+            return Err(Error::new(Kind::Corrupt, message));
+        }
+        unit.copy_from_slice(bytes);
+    }
+    Ok(bytes.len())
 }
 
 fn broken(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {

@@ -5,16 +5,20 @@
 //! which are holes, and which cannot be had. A reference inside an image (backing file, parent, extent) is
 //! never opened because the image says so.
 
+mod adler;
 mod cache;
 mod codec;
 mod crc32c;
+mod ewf;
 mod options;
 mod patched;
 mod qcow2;
 mod raw;
 mod reference;
+mod residual;
 mod sparse;
 mod split;
+mod unread;
 mod vdi;
 mod vhd;
 mod vhdx;
@@ -27,12 +31,34 @@ use crate::error::{Error, Kind, Result};
 use crate::io::ReadAt;
 use serde::{Deserialize, Serialize};
 use std::fmt;
+use std::ops::Range;
 use std::sync::Arc;
 
 /// A virtual disk.
 pub trait Image: ReadAt {
     /// What the container says of itself.
     fn facts(&self) -> &Facts;
+
+    /// Bytes of the container's files that hold neither the disk nor tables: clusters that nothing refers to
+    /// any more, blocks of internal snapshots, data behind the end of the disk. A clean-up inside the guest
+    /// never reaches them, and they ship with the image. Computed on each call by a walk over all tables.
+    ///
+    /// # Errors
+    /// [`Kind::LimitExceeded`] for images in more pieces than can be kept.
+    fn residual(&self) -> Result<Vec<Residual>> {
+        Ok(Vec::new())
+    }
+}
+
+/// Bytes of one file that only the container knows.
+#[derive(Clone, Debug)]
+pub struct Residual {
+    /// The file, in the order in which the image names its files.
+    pub number: usize,
+    /// Its bytes.
+    pub file: Arc<dyn ReadAt>,
+    /// Ranges of it, ascending and apart from each other.
+    pub ranges: Vec<Range<u64>>,
 }
 
 /// What is known of a container apart from the disk's bytes.
@@ -65,10 +91,10 @@ pub struct Facts {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub parent: Option<String>,
     /// Wrappings around the container, the outermost first: `gz`, `tar` …
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub wrapping: Vec<String>,
     /// What of the file is not part of the disk and was not read: each makes the scan incomplete.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unread: Vec<String>,
     /// What a reader of the report should know: dirty bits, ignored features.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -104,6 +130,8 @@ pub const FORMATS: &[Format] = &[
     vhdx::FORMAT,
     vdi::FORMAT,
     vhd::FORMAT,
+    ewf::FORMAT,
+    unread::FORMAT,
     wrapped::GZIP,
     wrapped::ZSTD,
     wrapped::XZ,

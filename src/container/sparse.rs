@@ -5,7 +5,8 @@
 
 use super::cache::{CACHE_BYTES, Cache};
 use super::codec::Codec;
-use super::{Facts, Image};
+use super::residual::Used;
+use super::{Facts, Image, Residual};
 use crate::error::{Error, Kind, Result};
 use crate::io::{Backing, Extent, ReadAt, check_range, read_vec};
 use std::fmt;
@@ -55,6 +56,13 @@ pub(super) trait Layout: Send + Sync + fmt::Debug {
     /// Where the byte at `offset` (below [`size`](Self::size)) and its neighbours behind it lie: the rest
     /// of one unit, or more where that is cheap.
     fn locate(&self, offset: u64) -> Piece;
+
+    /// Adds what the format itself takes up in its files: headers, tables, bitmaps. `false` where the format
+    /// does not tell, so that nothing can be said about the rest.
+    fn add_metadata(&self, used: &mut Used) -> Result<bool> {
+        let _ = used;
+        Ok(false)
+    }
 }
 
 /// Reads `buffer` from a table: out of the mapping where there is one, which costs no system call.
@@ -244,6 +252,24 @@ fn follows(run: &Piece, next: &Place) -> bool {
 impl<L: Layout> Image for Sparse<L> {
     fn facts(&self) -> &Facts {
         &self.facts
+    }
+
+    fn residual(&self) -> Result<Vec<Residual>> {
+        let mut used = Used::new(self.files.len());
+        if !self.layout.add_metadata(&mut used)? {
+            return Ok(Vec::new());
+        }
+        let mut at = 0;
+        while at < self.layout.size() {
+            let run = self.run(at, u64::MAX);
+            match run.place {
+                Place::Stored { file, at } => used.add(file, at, run.length)?,
+                Place::Encoded { file, at, length, .. } => used.add(file, at, length)?,
+                Place::Hole | Place::Parent | Place::Missing { .. } => {}
+            }
+            at = at.saturating_add(run.length);
+        }
+        Ok(used.rest(&self.files))
     }
 }
 

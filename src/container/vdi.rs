@@ -1,6 +1,7 @@
 //! VDI (VirtualBox, `VDICore.h`, "VDI header" version 1.1): dynamic, fixed and differencing.
 
 use super::reference::{self, ParentName};
+use super::residual::Used;
 use super::sparse::{Layout, Piece, Place, Sparse, peek};
 use super::{Facts, Format, Image, OpenOptions};
 use crate::error::{Error, Result};
@@ -187,5 +188,11 @@ impl Layout for Blocks {
             }
         };
         Piece { length, place }
+    }
+
+    /// Everything in front of the first block, and what belongs to blocks without being disk.
+    fn add_metadata(&self, used: &mut Used) -> Result<bool> {
+        used.add(0, 0, self.data_at)?;
+        Ok(self.extra == 0)
     }
 }

@@ -5,7 +5,7 @@
 
 use super::{Content, Difference, Tally, bounded, hash, ours};
 use crate::error::Result;
-use crate::filesystem::{Entry, EntryId, EntryState, FileSystem, Layout, Stream, StreamName, Walked};
+use crate::filesystem::{Entry, EntryId, EntryState, FileSystem, Layout, Place, Stream, StreamName, Walked};
 use crate::io::ReadAt;
 use crate::location::escape;
 use ntfs::{Ntfs, NtfsAttributeFlags, NtfsAttributeType, NtfsError, NtfsFileFlags, NtfsReadSeek as _};
@@ -157,6 +157,10 @@ fn theirs(other: &Ntfs, reader: &mut Adapter, id: EntryId, stream: &Stream, leng
         StreamName::Named(name) => String::from_utf8_lossy(name).into_owned(),
         _ => String::new(),
     };
+    // A position of 0 stands for "nowhere" in the other reader, so that it reads a run there as zeros.
+    if stream.runs().iter().any(|run| run.place == Place::At(0)) {
+        return Opinion::Limit("the other reader takes the volume's first cluster for a hole");
+    }
     let read = caught(|| {
         let file = other.file(reader, id.0)?;
         let mut has_list = false;

@@ -1,6 +1,7 @@
 //! Whether rules keep what they promise: for the tests, and for teams that write their own.
 
-use super::compile::{Body, Compiled};
+use super::compile::Compiled;
+use super::placement::Analysis;
 use super::{Detector, Match, Scratch, Window};
 use crate::rules::Example;
 use aho_corasick::{AhoCorasick, MatchKind};
@@ -109,25 +110,9 @@ fn check_form(detector: &Detector, compiled: &Compiled, report: &mut dyn FnMut(S
         report(format!("a regex does not compile: {why}"));
         return;
     }
-    if let Body::Regex(_) = compiled.body {
-        match compiled.analyse() {
-            Err(why) => report(format!("its keywords cannot be placed: {why}")),
-            Ok(analysis) => {
-                if analysis.has_bare_match {
-                    report("a match need not contain one of the keywords".to_owned());
-                }
-                for (literal, placement) in compiled.literals.iter().zip(&analysis.placements) {
-                    let keyword = String::from_utf8_lossy(&literal.bytes);
-                    if placement.is_clipped {
-                        report(format!("a match around `{keyword}` can be longer than 4096 bytes"));
-                    }
-                    if placement.after == 0 && !analysis.has_bare_match {
-                        report(format!("no match contains `{keyword}` first; it can go"));
-                    }
-                }
-            }
-        }
-        let groups = compiled.engine().map_or(1, |engine| engine.regex.captures_len());
+    if let Some(engine) = compiled.engine() {
+        check_keywords(compiled, &engine.analysis, report);
+        let groups = engine.regex.captures_len();
         if rule.secret_group.is_some_and(|group| group >= groups) {
             report(format!("`secret_group` is beyond the {} groups of its regex", groups - 1));
         }
@@ -141,6 +126,21 @@ fn check_form(detector: &Detector, compiled: &Compiled, report: &mut dyn FnMut(S
     for (name, value) in [("source", &rule.source), ("remedy", &rule.remedy)] {
         if rule.builtin && value.is_empty() {
             report(format!("it has no `{name}`"));
+        }
+    }
+}
+
+fn check_keywords(compiled: &Compiled, analysis: &Analysis, report: &mut dyn FnMut(String)) {
+    if analysis.has_bare_match {
+        report("a match need not contain one of the keywords".to_owned());
+    }
+    for (literal, placement) in compiled.literals.iter().zip(&analysis.placements) {
+        let keyword = String::from_utf8_lossy(&literal.bytes);
+        if placement.is_clipped {
+            report(format!("a match around `{keyword}` can be longer than 4096 bytes"));
+        }
+        if placement.after == 0 && !analysis.has_bare_match {
+            report(format!("no match contains `{keyword}` first; it can go"));
         }
     }
 }

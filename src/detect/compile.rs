@@ -40,7 +40,7 @@ pub(super) enum Body {
 #[derive(Debug)]
 pub(super) struct Engine {
     pub(super) regex: meta::Regex,
-    placements: Vec<Placement>,
+    pub(super) analysis: Analysis,
 }
 
 /// The regexes of an allowlist.
@@ -118,8 +118,8 @@ impl Compiled {
     /// Compiles the regex and places the keywords in it.
     pub(super) fn compile(&self) -> Result<Engine, String> {
         let hir = parse(&self.rule.regex)?;
-        let Analysis { placements, .. } = self.analyse_hir(&hir)?;
-        Ok(Engine { regex: build(&[hir])?, placements })
+        let analysis = self.analyse(&hir)?;
+        Ok(Engine { regex: build(&[hir])?, analysis })
     }
 
     /// Compiles everything that is otherwise compiled at its first use.
@@ -127,7 +127,9 @@ impl Compiled {
     /// # Errors
     /// A sentence that says which regex is wrong.
     pub(super) fn try_all(&self) -> Result<(), String> {
-        if let Body::Regex(cell) = &self.body {
+        if let Body::Regex(cell) = &self.body
+            && cell.get().is_none_or(Option::is_none)
+        {
             let engine = self.compile()?;
             cell.get_or_init(|| Some(engine));
         }
@@ -138,12 +140,7 @@ impl Compiled {
         Ok(())
     }
 
-    /// Where the keywords stand, for checking the rule.
-    pub(super) fn analyse(&self) -> Result<Analysis, String> {
-        self.analyse_hir(&parse(&self.rule.regex)?)
-    }
-
-    fn analyse_hir(&self, hir: &Hir) -> Result<Analysis, String> {
+    fn analyse(&self, hir: &Hir) -> Result<Analysis, String> {
         let nfa = thompson::Compiler::new()
             .configure(
                 thompson::Config::new()
@@ -160,7 +157,7 @@ impl Compiled {
 
     /// Where the keyword of this index stands.
     pub(super) fn placement(&self, keyword: usize) -> Option<&Placement> {
-        self.engine()?.placements.get(keyword)
+        self.engine()?.analysis.placements.get(keyword)
     }
 
     /// How much content the rule wants to see around its keyword.

@@ -108,11 +108,128 @@ impl Search<'_> {
         let group = |index| captures.get_group(index).map(|span| span.range());
         let chosen = match self.group {
             Some(index) => group(index),
-            None => (1..captures.group_len())
-                .filter_map(group)
-                .find(|range| !range.is_empty())
-                .or_else(|| Some(matched)),
+            None => {
+                (1..captures.group_len()).filter_map(group).find(|range| !range.is_empty()).or(Some(matched))
+            }
         };
         chosen.filter(|range| !range.is_empty())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::detect::{Detector, Window};
+    use aho_corasick::{AhoCorasick, MatchKind};
+    use std::collections::BTreeSet;
+    use std::path::Path;
+
+    use super::*;
+
+    /// Matches of every rule as the sweep finds them, before any is judged: rule, start, end, secret.
+    fn windowed(detector: &Detector, text: &[u8]) -> BTreeSet<(usize, usize, usize)> {
+        let search = AhoCorasick::builder()
+            .match_kind(MatchKind::Standard)
+            .ascii_case_insensitive(true)
+            .build(detector.literals().iter().map(|literal| &literal.bytes))
+            .unwrap();
+        let mut scratch = Scratch::default();
+        let mut out = BTreeSet::new();
+        for hit in search.find_overlapping_iter(text) {
+            let (literal, at) = (hit.pattern().as_usize(), hit.start());
+            let wanted = &detector.literals()[literal];
+            let is_exact = wanted.ignore_case || text[hit.range()] == wanted.bytes;
+            if !is_exact || detector.is_hopeless(literal, text, at) {
+                continue;
+            }
+            let reach = detector.reach(literal);
+            let (start, end) = (at.saturating_sub(reach.before), (at + reach.after).min(text.len()));
+            let window = Window {
+                bytes: &text[start..end],
+                hit: at - start,
+                at_start: start == 0,
+                at_end: end == text.len(),
+                path: &|| None,
+            };
+            for (user, compiled) in detector.users_of(literal) {
+                let (Some(engine), Some(placement)) = (compiled.engine(), compiled.placement(user.keyword))
+                else {
+                    continue;
+                };
+                let keyword_end = window.hit + wanted.bytes.len();
+                if placement.gate.refuses(&window.bytes[keyword_end..]) {
+                    continue;
+                }
+                let group = compiled.rule.secret_group;
+                let search = Search { engine, placement, window: &window, keyword_end, group };
+                search.run(scratch.cache(user.rule, engine), &mut |span| {
+                    out.insert((user.rule, span.secret.start + start, span.secret.end + start));
+                });
+            }
+        }
+        out
+    }
+
+    /// Matches of every rule whose regex runs over all of the text.
+    fn whole(detector: &Detector, text: &[u8]) -> BTreeSet<(usize, usize, usize)> {
+        let mut out = BTreeSet::new();
+        for (rule, compiled) in detector.rules.iter().enumerate() {
+            // A rule whose keywords do not cover its regex is wrong, which is what checking rules says.
+            let Some(engine) = compiled.engine().filter(|engine| !engine.analysis.has_bare_match) else {
+                continue;
+            };
+            let placement = Placement::default();
+            let window = Window { bytes: text, hit: 0, at_start: true, at_end: true, path: &|| None };
+            let group = compiled.rule.secret_group;
+            let search = Search { engine, placement: &placement, window: &window, keyword_end: 0, group };
+            let mut cache = engine.regex.create_cache();
+            for found in engine.regex.find_iter(text) {
+                if let Some(secret) = search.secret(&mut cache, found.range()) {
+                    out.insert((rule, secret.start, secret.end));
+                }
+            }
+        }
+        out
+    }
+
+    fn compare(detector: &Detector, name: &str, text: &[u8]) -> usize {
+        let (windowed, whole) = (windowed(detector, text), whole(detector, text));
+        let lost: Vec<_> = whole
+            .difference(&windowed)
+            .map(|&(rule, start, end)| {
+                (&detector.rules[rule].rule.id, String::from_utf8_lossy(&text[start..end]))
+            })
+            .collect();
+        assert!(lost.is_empty(), "{name}: {lost:?}");
+        whole.len()
+    }
+
+    #[test]
+    fn no_match_is_lost_against_each_regex_on_the_whole_text() {
+        let detector = Detector::builtin().unwrap();
+        let mut text = Vec::new();
+        for compiled in &detector.rules {
+            let examples = compiled.rule.matches.iter().chain(&compiled.rule.near_misses);
+            for example in examples {
+                text.extend_from_slice(example.text.as_bytes());
+                text.push(b'\n');
+            }
+        }
+        assert!(compare(&detector, "examples", &text) >= detector.rules.len() / 2);
+    }
+
+    #[test]
+    fn no_match_is_lost_in_files_of_a_real_system() {
+        let detector = Detector::builtin().unwrap();
+        let mut files = 0;
+        let roots = ["/etc", "/usr/share/perl5", "/usr/lib/python3", "/usr/share/doc"];
+        let folders = roots.iter().filter_map(|root| Path::new(root).read_dir().ok());
+        for entry in folders.flat_map(|folder| folder.flatten().take(40)) {
+            let is_file = entry.file_type().is_ok_and(|kind| kind.is_file());
+            let Some(mut text) = std::fs::read(entry.path()).ok().filter(|_| is_file) else { continue };
+            text.truncate(32 << 10);
+            compare(&detector, &entry.path().display().to_string(), &text);
+            files += 1;
+        }
+        println!("{files} files compared");
     }
 }

@@ -2,8 +2,9 @@
 //!
 //! Cells are read when asked for, so that a large hive costs no memory. Every chain is bounded.
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::io::{ReadAt, read_vec};
+use std::cell::Cell;
 
 /// Offset of the first hive bin, which all cell offsets count from.
 const BINS: u64 = 4096;
@@ -11,6 +12,10 @@ const BINS: u64 = 4096;
 const CELL_MAX: usize = 1 << 20;
 /// Subkeys of one key, and values of one key.
 const CHILDREN_MAX: usize = 100_000;
+/// Bytes that are read of one hive for one question; damage can make lists refer to each other.
+const READ_MAX: u64 = 256 << 20;
+/// What a read costs beside its bytes.
+const READ_COST: u64 = 64;
 /// Offset that stands for nothing.
 const NONE: u32 = u32::MAX;
 
@@ -19,6 +24,7 @@ const NONE: u32 = u32::MAX;
 pub(crate) struct Hive<'h> {
     content: &'h dyn ReadAt,
     root: u32,
+    read: Cell<u64>,
     /// Whether it was not closed cleanly, so that its logs may hold newer values.
     pub(crate) is_dirty: bool,
 }
@@ -68,11 +74,16 @@ impl<'h> Hive<'h> {
         }
         let sequence = (le32(&head, 4), le32(&head, 8));
         let root = le32(&head, 0x24).unwrap_or(NONE);
-        Ok(Self { content, root, is_dirty: sequence.0 != sequence.1 })
+        Ok(Self { content, root, read: Cell::new(0), is_dirty: sequence.0 != sequence.1 })
     }
 
     /// The data of a cell in use.
     fn cell(&self, offset: u32) -> Result<Vec<u8>> {
+        self.cell_front(offset, CELL_MAX)
+    }
+
+    /// The first `most` bytes of a cell in use.
+    fn cell_front(&self, offset: u32, most: usize) -> Result<Vec<u8>> {
         let at = BINS.saturating_add(u64::from(offset));
         let size = read_vec(self.content, at, 4)?;
         let size = size.try_into().map(i32::from_le_bytes).unwrap_or(0);
@@ -81,7 +92,13 @@ impl<'h> Hive<'h> {
         if size >= 0 || !(8..=CELL_MAX).contains(&length) {
             return Err(Error::corrupt(at, "cell size", "a negative number within bounds", size));
         }
-        read_vec(self.content, at.saturating_add(4), length - 4)
+        let wanted = (length - 4).min(most);
+        let cost = u64::try_from(wanted).unwrap_or(u64::MAX).saturating_add(READ_COST);
+        self.read.set(self.read.get().saturating_add(cost));
+        if self.read.get() > READ_MAX {
+            return Err(Error::new(Kind::LimitExceeded, "hive: more than 256 MiB read for one question"));
+        }
+        read_vec(self.content, at.saturating_add(4), wanted)
     }
 
     /// The root key.
@@ -124,8 +141,8 @@ impl<'h> Hive<'h> {
 
     /// Offsets of keys from a list `lf`, `lh`, `li`, or a list of lists `ri`.
     fn list(&self, offset: u32, depth: u8, into: &mut Vec<u32>) -> Result<()> {
-        let cell = self.cell(offset)?;
-        let count = le16(&cell, 2).map_or(0, usize::from);
+        let count = le16(&self.cell_front(offset, 4)?, 2).map_or(0, usize::from);
+        let cell = self.cell_front(offset, 4 + count * 8)?;
         let step = match cell.get(..2) {
             Some(b"lf" | b"lh") => 8,
             Some(b"li" | b"ri") => 4,
@@ -260,4 +277,59 @@ fn le16(bytes: &[u8], at: usize) -> Option<u16> {
 /// A number of 32 bits at an offset.
 pub(crate) fn le32(bytes: &[u8], at: usize) -> Option<u32> {
     bytes.get(at..at.checked_add(4)?)?.try_into().ok().map(u32::from_le_bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn fixture(name: &str) -> Vec<u8> {
+        let path =
+            std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/leftovers/hives").join(name);
+        let packed = std::fs::read(path).unwrap();
+        let mut out = Vec::new();
+        let mut decoder = ruzstd::decoding::StreamingDecoder::new(packed.as_slice()).unwrap();
+        std::io::Read::read_to_end(&mut decoder, &mut out).unwrap();
+        out
+    }
+
+    /// Reads everything that can be reached, as far as damage lets it.
+    fn read_all(hive: &Hive<'_>, key: &Key, depth: u8, values: &mut Vec<(String, String)>) {
+        for value in hive.values(key).unwrap_or_default() {
+            values.push((value.name.clone(), value.text()));
+        }
+        for subkey in hive.subkeys(key).unwrap_or_default() {
+            if depth < 12 && values.len() < 1000 {
+                read_all(hive, &subkey, depth + 1, values);
+            }
+        }
+    }
+
+    #[test]
+    fn keys_and_values_are_those_that_were_written() {
+        let bytes = fixture("software-dirty.zst");
+        let hive = Hive::open(&bytes).unwrap();
+        let key = hive.find("microsoft/windows nt/currentversion/WINLOGON").unwrap().unwrap();
+        assert_eq!(hive.value_of(&key, "defaultpassword").unwrap().unwrap().text(), "hunter2x");
+        assert!(hive.find("Microsoft/Nothing").unwrap().is_none());
+        let system = fixture("system-dirty.zst");
+        assert_eq!(Hive::open(&system).unwrap().current_control_set().unwrap(), "ControlSet001");
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+        #[test]
+        fn damage_ends_in_errors_not_in_panics(at in 4096_usize..8192, word in any::<u32>(), step in 1_usize..64) {
+            let mut bytes = fixture("software-dirty.zst");
+            for place in (at..bytes.len().saturating_sub(4)).step_by(step * 97).take(8) {
+                bytes[place..place + 4].copy_from_slice(&word.to_le_bytes());
+            }
+            if let Ok(hive) = Hive::open(&bytes)
+                && let Ok(root) = hive.root()
+            {
+                read_all(&hive, &root, 0, &mut Vec::new());
+            }
+        }
+    }
 }

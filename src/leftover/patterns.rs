@@ -141,7 +141,7 @@ pub(crate) fn is_placeholder(value: &[u8]) -> bool {
     let text = String::from_utf8_lossy(value);
     let text = text.trim().trim_end_matches(['}', ']', ')', ',', ';']).trim_matches(['"', '\'']).trim();
     let lower = text.to_ascii_lowercase();
-    let is_one_character = text.chars().all(|character| Some(character) == text.chars().next());
+    let is_one_character = text.chars().all(|character| text.starts_with(character));
     // A hash of crypt(5) begins with a dollar sign as well: `$6$salt$…`.
     let is_hash = text.strip_prefix('$').is_some_and(|rest| rest.split('$').count() > 2);
     let is_reference = (text.starts_with(['$', '%', '<', '{', '`', '@', '*', '&']) && !is_hash)

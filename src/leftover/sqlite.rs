@@ -5,6 +5,10 @@ use crate::io::{ReadAt, read_vec};
 
 /// Pages of one table that are counted.
 const PAGES_MAX: usize = 4096;
+/// Pages that wait to be visited.
+const WAITING_MAX: usize = 100_000;
+/// Tables of one database.
+const TABLES_MAX: usize = 10_000;
 /// Depth of a b-tree.
 const DEPTH_MAX: usize = 20;
 /// Bytes of a cell of the schema table that are read; longer statements are cut.
@@ -79,7 +83,7 @@ impl<'d> Database<'d> {
             for cell in cells(page, header) {
                 tables.extend(table_of(page.get(cell..).unwrap_or_default()));
             }
-            true
+            tables.len() < TABLES_MAX
         })?;
         Ok(tables)
     }
@@ -105,7 +109,7 @@ impl<'d> Database<'d> {
         let mut seen = 0;
         while let Some((number, depth)) = todo.pop() {
             seen += 1;
-            if number == 0 || depth > DEPTH_MAX || seen > 2 * PAGES_MAX {
+            if number == 0 || depth > DEPTH_MAX || seen > 2 * PAGES_MAX || todo.len() > WAITING_MAX {
                 return Ok(false);
             }
             let page = self.page(number)?;
@@ -199,4 +203,49 @@ fn be16(bytes: &[u8], at: usize) -> Option<u16> {
 
 fn be32(bytes: &[u8], at: usize) -> Option<u32> {
     bytes.get(at..at.checked_add(4)?)?.try_into().ok().map(u32::from_be_bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn fixture(name: &str) -> Vec<u8> {
+        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/leftovers").join(name);
+        let packed = std::fs::read(path).unwrap();
+        let mut out = Vec::new();
+        let mut decoder = ruzstd::decoding::StreamingDecoder::new(packed.as_slice()).unwrap();
+        std::io::Read::read_to_end(&mut decoder, &mut out).unwrap();
+        out
+    }
+
+    #[test]
+    fn rows_are_counted_over_interior_pages() {
+        let bytes = fixture("ipython-history.zst");
+        let database = Database::open(&bytes).unwrap().unwrap();
+        let rows: Vec<(Vec<u8>, u64)> = database
+            .tables()
+            .unwrap()
+            .iter()
+            .map(|table| (table.name.clone(), database.rows(table).unwrap().count))
+            .collect();
+        assert_eq!(rows, [(b"sessions".to_vec(), 0), (b"history".to_vec(), 5000)]);
+        assert!(Database::open(&vec![0; 200]).unwrap().is_none());
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+        #[test]
+        fn damage_ends_in_errors_not_in_panics(at in 16_usize..9000, byte in any::<u8>(), step in 1_usize..64) {
+            let mut bytes = fixture("ipython-history.zst");
+            for place in (at..bytes.len()).step_by(step * 131).take(16) {
+                bytes[place] = byte;
+            }
+            if let Ok(Some(database)) = Database::open(&bytes) {
+                for table in database.tables().unwrap_or_default() {
+                    prop_assert!(database.rows(&table).map_or(true, |rows| rows.count < 1 << 40));
+                }
+            }
+        }
+    }
 }

@@ -1,5 +1,6 @@
 //! What is known of an operating system before its tree is walked: users, homes, profiles.
 
+use super::hive::Hive;
 use super::lines::lines;
 use super::tree::{Tree, join};
 use crate::error::Result;
@@ -104,8 +105,12 @@ impl System {
     /// A Windows system: profiles from `C:\Users` and those of the system's own accounts.
     pub(crate) fn windows(tree: &Tree<'_>) -> Self {
         let mut system = Self { os: Some(Os::Windows), ..Self::data() };
-        let found = windows_profiles(tree);
+        let listed = profile_list(tree);
+        let found = windows_profiles(tree, listed.as_deref().unwrap_or_default());
         system.take_homes(found);
+        if let Err(error) = listed {
+            system.problem = Some(format!("list of profiles in the registry: {error}"));
+        }
         system
     }
 
@@ -190,7 +195,7 @@ fn linux_homes(tree: &Tree<'_>, system: &System) -> Result<Vec<Home>> {
     Ok(homes)
 }
 
-fn windows_profiles(tree: &Tree<'_>) -> Result<Vec<Home>> {
+fn windows_profiles(tree: &Tree<'_>, listed: &[Vec<u8>]) -> Result<Vec<Home>> {
     let mut homes = Vec::new();
     for name in directories(tree, b"/Users")? {
         let lower = String::from_utf8_lossy(&name).to_lowercase();
@@ -206,10 +211,47 @@ fn windows_profiles(tree: &Tree<'_>) -> Result<Vec<Home>> {
         b"/Windows/ServiceProfiles/LocalService",
         b"/Windows/ServiceProfiles/NetworkService",
     ];
+    for path in listed {
+        let name = path.rsplit(|&byte| byte == b'/').next().unwrap_or_default().to_vec();
+        let is_known = homes.iter().any(|home: &Home| home.path.eq_ignore_ascii_case(path));
+        let is_service = services.iter().any(|service| service.eq_ignore_ascii_case(path));
+        if !is_known && !is_service {
+            let is_root = name.eq_ignore_ascii_case(b"administrator");
+            homes.push(Home { path: path.clone(), user: Some(name), is_root, is_person: true });
+        }
+    }
     for path in services {
         homes.push(Home { path: path.to_vec(), user: None, is_root: false, is_person: false });
     }
     Ok(homes)
+}
+
+/// Profile directories that the registry names, as paths of the system volume.
+fn profile_list(tree: &Tree<'_>) -> Result<Vec<Vec<u8>>> {
+    let Some(spot) = tree.resolve(b"/Windows/System32/config/SOFTWARE")? else { return Ok(Vec::new()) };
+    let entry = tree.entry(spot.node)?;
+    if entry.size() < 4096 {
+        return Ok(Vec::new());
+    }
+    let content = tree.open(spot.node, &entry)?;
+    let hive = Hive::open(content.as_ref())?;
+    let Some(list) = hive.find("Microsoft/Windows NT/CurrentVersion/ProfileList")? else {
+        return Ok(Vec::new());
+    };
+    let mut paths = Vec::new();
+    for key in hive.subkeys(&list)? {
+        let value = hive.value_of(&key, "ProfileImagePath")?;
+        paths.extend(value.and_then(|value| on_system_volume(&value.text())));
+    }
+    Ok(paths)
+}
+
+/// `C:\Users\x` or `%SystemDrive%\Users\x` as `/Users/x`; other drives are other volumes.
+fn on_system_volume(path: &str) -> Option<Vec<u8>> {
+    let lower = path.to_ascii_lowercase();
+    let front = ["c:", "%systemdrive%"].into_iter().find(|front| lower.starts_with(front))?;
+    let rest = path.get(front.len()..)?.replace('\\', "/");
+    rest.starts_with('/').then(|| normal(rest.as_bytes()))
 }
 
 /// Names of the directories in a seen directory, sorted; none where it does not exist.

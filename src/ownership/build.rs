@@ -112,21 +112,20 @@ impl Build {
                 Layout::Runs(_) | Layout::Encrypted(_) => Form::Plain,
             };
             if let Err(error) =
-                self.add_stream(entry.id, stream, Owner { end: 0, entry: 0, stream: index, state, form })
+                self.add_stream(stream, Owner { end: 0, entry: entry.id, stream: index, state, form })
             {
                 other(Resident::Problem { entry: Some(entry.id), error });
             }
         }
     }
 
-    fn add_stream(&mut self, id: EntryId, stream: &Stream, blank: Owner) -> Result<()> {
+    fn add_stream(&mut self, stream: &Stream, blank: Owner) -> Result<()> {
         let too_many =
             |what: &str| Error::new(Kind::LimitExceeded, format!("{what} does not fit into 32 bits"));
         let owner = u32::try_from(self.owners.len())
             .map_err(|error| too_many("number of owners").with_source(error))?;
-        let entry = u32::try_from(id.0).map_err(|error| too_many("entry number").with_source(error))?;
         let end = stream.size.min(stream.initialised);
-        self.owners.push(Owner { end, entry, ..blank });
+        self.owners.push(Owner { end, ..blank });
         for run in stream.runs().iter().filter(|run| run.length > 0) {
             self.add_run(run, owner, blank.state);
         }

@@ -91,6 +91,18 @@ impl Layer {
         }
     }
 
+    /// Runs without overlaps that start in `range`, in order.
+    pub(super) fn within(&self, range: &Range<u64>) -> impl Iterator<Item = Run> + '_ {
+        let from = self.first.partition_point(|run| run.start < range.start);
+        let to = self.first.partition_point(|run| run.start < range.end);
+        self.first.get(from..to).unwrap_or_default().iter().copied()
+    }
+
+    /// Whether a run holds the byte at `offset`.
+    pub(super) fn holds(&self, offset: u64) -> bool {
+        matches!(self.find(offset), Spot::Inside(_))
+    }
+
     /// The run of `first` at `offset` and those of `shared`, as far as a bounded search finds them.
     pub(super) fn all_at(&self, offset: u64, max: usize) -> impl Iterator<Item = Run> + '_ {
         /// Shared runs that are looked at; a hostile map may stack any number of them.

@@ -4,7 +4,7 @@
 //! that are reserved but stale, then deleted files, then free space; what is left in use without an entry is
 //! the file system's own metadata. Offsets are volume-relative bytes throughout.
 //!
-//! A run takes 32 bytes and an owner 16, so that ten million files fit into memory; names, times and
+//! A run takes 32 bytes and an owner 24, so that ten million files fit into memory; names, times and
 //! attributes are read again from the file system when a finding needs them.
 
 mod build;
@@ -35,7 +35,7 @@ pub enum Form {
 pub struct Owner {
     /// Where the content ends: the stream's size, or its initialised size where that is smaller.
     pub end: u64,
-    entry: u32,
+    entry: EntryId,
     /// Index into the entry's streams.
     pub stream: u16,
     /// State of its content.
@@ -47,7 +47,7 @@ pub struct Owner {
 impl Owner {
     /// The entry.
     pub fn entry(&self) -> EntryId {
-        EntryId(u64::from(self.entry))
+        self.entry
     }
 }
 
@@ -139,6 +139,18 @@ impl OwnerMap {
                 _ => None,
             })
             .take_while(move |seam| seam.head < end)
+    }
+
+    /// Streams whose first byte lies in `range` as it is and belongs to them before all others: where, how many
+    /// bytes of content lie there in one piece, and the stream.
+    pub fn heads(&self, range: &Range<u64>) -> impl Iterator<Item = (u64, u64, Owner)> + '_ {
+        let content = self.content.within(range).map(|run| (run, true));
+        let deleted = self.deleted.within(range).map(|run| (run, false));
+        content.chain(deleted).filter(|(run, _)| run.logical == 0).filter_map(|(run, in_use)| {
+            let owner = self.owner(run.owner).filter(|owner| owner.form != Form::Encoded && owner.end > 0)?;
+            let taken = || [&self.content, &self.stale].iter().any(|layer| layer.holds(run.start));
+            (in_use || !taken()).then_some((run.start, run.length.min(owner.end), owner))
+        })
     }
 
     /// Number of runs in all layers.

@@ -27,7 +27,9 @@ pub(super) fn translate(mut rule: Rule) -> Result<Rule, String> {
 
 fn regex(what: &str, pattern: &str) -> Result<String, String> {
     let fits = |pattern: &str| {
-        regex_syntax::ParserBuilder::new().unicode(false).utf8(false).nest_limit(250).build().parse(pattern)
+        let mut parser =
+            regex_syntax::ParserBuilder::new().unicode(false).utf8(false).nest_limit(250).build();
+        parser.parse(pattern).map_err(|error| error.to_string())
     };
     let Err(first) = fits(pattern) else { return Ok(pattern.to_owned()) };
     let written = from_go(pattern);
@@ -39,8 +41,7 @@ fn regex(what: &str, pattern: &str) -> Result<String, String> {
     if fits(&unicode).is_ok() {
         return Ok(unicode);
     }
-    let why = first.to_string();
-    let last = why.lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned();
+    let last = first.lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned();
     Err(format!("its {what} is not supported ({last})"))
 }
 

@@ -39,7 +39,14 @@ pub struct OpenVolume {
 /// When the file cannot be read or the container refuses; damage further in is part of the disk.
 pub fn open(path: &Path, options: &Options) -> Result<Disk> {
     let source = io::open(path, options.access)?;
-    let image = container::open(source, options.container.as_deref()).map_err(|error| error.in_file(path))?;
+    // With its path, so that the files of one image are found beside each other.
+    let opening = container::OpenOptions {
+        format: options.container.clone(),
+        path: Some(path.to_path_buf()),
+        access: options.access,
+        ..container::OpenOptions::default()
+    };
+    let image = container::open_with(source, &opening).map_err(|error| error.in_file(path))?;
     let bytes: Arc<dyn ReadAt> = image.clone();
     let tiling = volume::tile(&bytes).map_err(|error| error.in_file(path))?;
     let volumes =

@@ -4,6 +4,7 @@ mod assemble;
 mod disk;
 mod fold;
 mod options;
+mod proof;
 
 pub use disk::{Disk, OpenVolume, open};
 pub use options::{Observer, Options, Silent};
@@ -176,7 +177,7 @@ fn index(engine: &Engine, ground: &Ground, index: usize) -> Indexed {
     let map = ownership::index(filesystem, land.volume.size(), &mut |other| match other {
         Resident::Bytes { entry, stream, state } => residents.add(entry, stream, state),
         Resident::Encoded { entry, stream, state } => {
-            encoded.push(Encoded { land: index, entry: entry.id, stream, state });
+            encoded.push(Encoded { land: index, entry: entry.id, stream, state, decoder: None });
         }
         Resident::Problem { entry, error } => gaps.push(damaged(entry, &error)),
     });
@@ -184,7 +185,9 @@ fn index(engine: &Engine, ground: &Ground, index: usize) -> Indexed {
         Ok(map) => out.map = Some(map),
         Err(error) => out.gaps.push(damaged(None, &error)),
     }
-    (out.candidates, out.decoded) = residents.finish();
+    let containers;
+    (out.candidates, out.decoded, containers) = residents.finish();
+    out.encoded.extend(containers);
     out
 }
 
@@ -216,6 +219,7 @@ fn conclude(
             findings.push(assembler.secret(place));
         }
     }
+    proof::mark(&mut findings, ground);
     assemble::join_pairs(&mut findings, rules);
     let sources: Vec<Source> = ground
         .lands

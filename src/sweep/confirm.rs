@@ -129,9 +129,9 @@ impl Bench {
     /// Handles the hits of the bytes around a seam: those that cross it.
     pub(super) fn over_seam(&mut self, tools: &Tools<'_>, land_index: usize, seam: Seam) {
         let mut hits = std::mem::take(&mut self.hits);
-        hits.sort_unstable();
         let Some(land) = tools.ground.lands.get(land_index) else { return };
         let border = to_usize(to_u64(tools.prefilter.reach()).min(seam.tail));
+        hits.sort_unstable();
         let hold = land.hold(seam.head);
         for hit in &hits {
             let length = self.hit_length(tools, hit);
@@ -175,10 +175,7 @@ impl Bench {
     /// else read through the owner's view.
     fn in_hold(&mut self, tools: &Tools<'_>, land_index: usize, hold: &Hold, slice: &Slice<'_>) {
         let Some(land) = tools.ground.lands.get(land_index) else { return };
-        let width = slice.hit.encoding.width();
-        let reach = tools.detector.reach(slice.hit.literal);
-        let before = to_u64(reach.before.saturating_mul(width));
-        let after = to_u64(reach.after.saturating_mul(width).max(slice.length));
+        let (before, after) = tools.reach(slice.hit, slice.length);
         let whole = is_whole(hold);
         let (mut from, mut to) = (slice.offset.saturating_sub(before), slice.offset.saturating_add(after));
         if whole {
@@ -221,10 +218,7 @@ impl Bench {
     fn through_view(&mut self, tools: &Tools<'_>, land_index: usize, hold: &Hold, hit: &Hit, at: u64) {
         let Some(land) = tools.ground.lands.get(land_index) else { return };
         let Some(view) = self.take_view(land_index, land, hold) else { return };
-        let width = hit.encoding.width();
-        let reach = tools.detector.reach(hit.literal);
-        let before = to_u64(reach.before.saturating_mul(width));
-        let after = to_u64(reach.after.saturating_mul(width).max(self.hit_length(tools, hit)));
+        let (before, after) = tools.reach(hit, self.hit_length(tools, hit));
         let (start, bytes) =
             view.1.read(land.reader.as_ref(), at.saturating_sub(before)..at.saturating_add(after));
         let position = to_usize(at.saturating_sub(start));
@@ -270,8 +264,12 @@ impl Bench {
 
     /// Runs the rules of a hit on a window of content; `position` is the hit's first byte in it.
     pub(super) fn rules(&mut self, tools: &Tools<'_>, content: &Content<'_>, hit: &Hit, position: usize) {
-        let mut narrow = std::mem::take(&mut self.narrow);
         let width = hit.encoding.width();
+        let length = self.hit_length(tools, hit);
+        if is_shadow(content, hit, position, length) {
+            return;
+        }
+        let mut narrow = std::mem::take(&mut self.narrow);
         let first = if width == 1 { 0 } else { position % 2 };
         let bytes = match hit.encoding {
             Encoding::Narrow => content.bytes,
@@ -295,6 +293,18 @@ impl Bench {
         });
         self.narrow = narrow;
     }
+}
+
+/// Whether a UTF-16 hit is the lesser of two readings of one text: amid such text a literal also stands one
+/// byte off in the other byte order. Text begins at even offsets of its content, so that reading counts.
+fn is_shadow(content: &Content<'_>, hit: &Hit, position: usize, length: usize) -> bool {
+    let is_odd = !content.logical.saturating_add(to_u64(position)).is_multiple_of(2);
+    let twin_byte = match hit.encoding {
+        Encoding::Narrow => return false,
+        Encoding::Utf16Le => position.checked_sub(1),
+        Encoding::Utf16Be => position.checked_add(length),
+    };
+    is_odd && twin_byte.and_then(|at| content.bytes.get(at)) == Some(&0)
 }
 
 /// A match of the window as a candidate.
@@ -328,6 +338,15 @@ fn candidate(
 }
 
 impl Tools<'_> {
+    /// Bytes before and from the first byte of a hit that its rules, and the choice of byte order, look at.
+    pub(super) fn reach(&self, hit: &Hit, length: usize) -> (u64, u64) {
+        let (width, reach) = (hit.encoding.width(), self.detector.reach(hit.literal));
+        let beside = width.saturating_sub(1);
+        let before = reach.before.saturating_mul(width).saturating_add(beside);
+        let after = reach.after.saturating_mul(width).max(length).saturating_add(beside);
+        (to_u64(before), to_u64(after))
+    }
+
     /// Whether the hit's literal stands at `position` of `bytes`.
     fn stands(&self, bytes: &[u8], hit: &Hit, position: usize) -> bool {
         let Some(literal) = self.prefilter.literals().get(hit.literal) else { return false };

@@ -8,6 +8,7 @@ pub mod blank;
 mod candidate;
 mod confirm;
 mod ground;
+mod inner;
 pub mod prefilter;
 mod stream;
 mod unit;
@@ -15,15 +16,16 @@ mod unit;
 pub use candidate::Candidate;
 pub use ground::{Ground, Land};
 
+use crate::content::{self, Decoder};
 use crate::coverage::{Coverage, Gap, GapKind};
 use crate::detect::Detector;
 use crate::error::Result;
-use crate::filesystem::{Entry, EntryId};
+use crate::filesystem::{Entry, EntryId, Layout};
 use crate::io::{Backing, Extent, ReadAt};
 use crate::location::State;
 use confirm::{Bench, Tools};
 use prefilter::Prefilter;
-use rayon::iter::{IntoParallelRefIterator as _, ParallelIterator as _};
+use rayon::iter::{IndexedParallelIterator as _, IntoParallelRefIterator as _, ParallelIterator as _};
 use std::ops::Range;
 use std::sync::{Arc, Mutex};
 use stream::{Residents, Whose};
@@ -42,6 +44,9 @@ pub struct Encoded {
     pub stream: u16,
     /// State of its content.
     pub state: State,
+    /// What decodes its content; without one the content is matched as the file system gives it, and looked
+    /// at for a decoder then.
+    pub decoder: Option<&'static Decoder>,
 }
 
 /// What the sweep hands on as it goes, in an order that depends on the disk alone.
@@ -63,18 +68,27 @@ pub struct ResidentSweep<'a> {
     residents: Residents,
     bench: Bench,
     decoded: u64,
+    containers: Vec<Encoded>,
 }
 
 impl<'a> ResidentSweep<'a> {
     /// For the land with index `land` of `ground`, whose owners need not be known yet.
     pub fn new(ground: &'a Ground, land: usize, prefilter: &'a Prefilter, detector: &'a Detector) -> Self {
         let tools = Tools { ground, prefilter, detector };
-        Self { tools, land, residents: Residents::default(), bench: Bench::default(), decoded: 0 }
+        let (residents, bench) = (Residents::default(), Bench::default());
+        Self { tools, land, residents, bench, decoded: 0, containers: Vec::new() }
     }
 
     /// Takes one resident stream.
     pub fn add(&mut self, entry: &Entry, stream: u16, state: State) {
         let whose = Whose { land: self.land, entry: entry.id, stream, state };
+        if let Some(Layout::Resident { bytes, .. }) =
+            entry.streams.get(usize::from(stream)).map(|stream| &stream.layout)
+            && let decoder @ Some(_) = content::recognise(bytes)
+            && inner::is_decoded(state)
+        {
+            self.containers.push(Encoded { land: self.land, entry: entry.id, stream, state, decoder });
+        }
         if self.residents.add(entry, whose) {
             self.flush();
         }
@@ -87,10 +101,11 @@ impl<'a> ResidentSweep<'a> {
         }
     }
 
-    /// Matches the rest; returns the matches and the number of bytes that went through.
-    pub fn finish(mut self) -> (Vec<Candidate>, u64) {
+    /// Matches the rest; returns the matches, the number of bytes that went through, and those streams that
+    /// a decoder knows.
+    pub fn finish(mut self) -> (Vec<Candidate>, u64, Vec<Encoded>) {
         self.flush();
-        (self.bench.out, self.decoded)
+        (self.bench.out, self.decoded, self.containers)
     }
 }
 
@@ -120,6 +135,7 @@ pub fn sweep(
     let tools = Tools { ground, prefilter, detector };
     let benches = Benches::new();
     let mut coverage = Coverage::default();
+    let mut queue = encoded.to_vec();
     let mut plan = Plan { disk: disk.as_ref(), unit: unit.max(1), at: 0 };
     loop {
         let (batch, blank) = plan.next_batch();
@@ -141,6 +157,7 @@ pub fn sweep(
             .collect();
         for (swept, candidates) in results {
             coverage.add(&swept.coverage);
+            queue.extend(swept.containers);
             for unread in swept.unread {
                 emit(Event::Gap(unread_gap(ground, &unread)))?;
             }
@@ -150,20 +167,24 @@ pub fn sweep(
             emit(Event::Progress(swept.coverage.size))?;
         }
     }
-    for batch in encoded.chunks(BATCH) {
+    // A unit that was swept twice has told of its files twice.
+    queue.sort_by_key(|item| (item.land, item.entry, item.stream));
+    queue.dedup_by_key(|item| (item.land, item.entry, item.stream));
+    for batch in queue.chunks(BATCH) {
         let results: Vec<_> = batch
             .par_iter()
+            .with_max_len(1)
             .map(|item| {
                 benches.with(|bench| {
-                    let outcome = decode(&tools, item, bench);
-                    (outcome, std::mem::take(&mut bench.out))
+                    let decoded = inner::sweep(&tools, item, bench);
+                    (decoded, std::mem::take(&mut bench.out))
                 })
             })
             .collect();
-        for (item, (outcome, candidates)) in batch.iter().zip(results) {
-            match outcome {
-                Ok(length) => coverage.decoded = coverage.decoded.saturating_add(length),
-                Err(error) => emit(Event::Gap(decoding_gap(ground, item, &error)))?,
+        for (decoded, candidates) in results {
+            coverage.decoded = coverage.decoded.saturating_add(decoded.bytes);
+            for gap in decoded.gaps {
+                emit(Event::Gap(gap))?;
             }
             if !candidates.is_empty() {
                 emit(Event::Candidates(candidates))?;
@@ -229,16 +250,6 @@ impl Plan<'_> {
     }
 }
 
-fn decode(tools: &Tools<'_>, item: &Encoded, bench: &mut Bench) -> Result<u64> {
-    let filesystem = tools.ground.lands.get(item.land).and_then(|land| land.filesystem.as_ref());
-    let Some(filesystem) = filesystem else { return Ok(0) };
-    let entry = filesystem.entry(item.entry)?;
-    let Some(stream) = entry.streams.get(usize::from(item.stream)) else { return Ok(0) };
-    let content = filesystem.open(&entry, &stream.name)?;
-    let whose = Whose { land: item.land, entry: item.entry, stream: item.stream, state: item.state };
-    stream::sweep(tools, content.as_ref(), whose, None, bench)
-}
-
 fn unread_gap(ground: &Ground, unread: &unit::Unread) -> Gap {
     let land = ground.at(unread.disk.start).and_then(|stretch| ground.lands.get(stretch.land));
     Gap {
@@ -248,16 +259,5 @@ fn unread_gap(ground: &Ground, unread: &unit::Unread) -> Gap {
         length: Some(unread.disk.end.saturating_sub(unread.disk.start)),
         path: None,
         reason: unread.reason.clone(),
-    }
-}
-
-fn decoding_gap(ground: &Ground, item: &Encoded, error: &crate::error::Error) -> Gap {
-    Gap {
-        kind: GapKind::Damaged,
-        volume: ground.lands.get(item.land).map(|land| land.volume.name.clone()).unwrap_or_default(),
-        disk_offset: None,
-        length: None,
-        path: Some(format!("inode {}", item.entry.0)),
-        reason: error.to_string(),
     }
 }

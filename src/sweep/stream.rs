@@ -3,10 +3,12 @@
 use super::blank;
 use super::confirm::{Bench, Content, Nowhere, ToDisk, Tools, to_u64, to_usize};
 use super::ground::Land;
+use crate::content;
 use crate::error::Result;
 use crate::filesystem::{Entry, EntryId, Layout};
 use crate::io::{Backing, ReadAt};
 use crate::location::State;
+use std::io::Read;
 
 /// Bytes of content matched at a time.
 const CHUNK: usize = 1 << 20;
@@ -105,13 +107,7 @@ impl ToDisk for RecordPlace<'_> {
 ///
 /// # Errors
 /// Where the stream cannot be read on; what came before has been matched.
-pub(super) fn sweep(
-    tools: &Tools<'_>,
-    stream: &dyn ReadAt,
-    whose: Whose,
-    member: Option<&str>,
-    bench: &mut Bench,
-) -> Result<u64> {
+pub(super) fn sweep(tools: &Tools<'_>, stream: &dyn ReadAt, whose: Whose, bench: &mut Bench) -> Result<u64> {
     let (mut at, mut matched) = (0_u64, 0_u64);
     let reach = to_u64(tools.prefilter.reach());
     while at < stream.size() {
@@ -140,7 +136,7 @@ pub(super) fn sweep(
                 is_stream: true,
                 at_start: from == 0,
                 at_end: to == stream.size(),
-                member,
+                member: None,
                 decoded: true,
                 to_disk: &Nowhere,
             };
@@ -150,6 +146,63 @@ pub(super) fn sweep(
         at = end;
     }
     Ok(matched)
+}
+
+/// Matches what `reader` gives, a member of decoded content, without ever holding all of it; returns the bytes
+/// that went through. `place` is the member's path and where its bytes lie on the disk.
+///
+/// The second value is an error where the member cannot be read on; what came before has been matched.
+pub(super) fn sweep_reader(
+    tools: &Tools<'_>,
+    reader: &mut dyn Read,
+    whose: Whose,
+    place: (&str, &dyn ToDisk),
+    bench: &mut Bench,
+) -> (u64, Result<()>) {
+    let (member, to_disk) = place;
+    let reach = tools.prefilter.reach();
+    let mut outcome = Ok(());
+    // Offset in the member of the first byte held, and how many of the bytes held were searched before.
+    let (mut logical, mut fresh, mut ended) = (0_u64, 0_usize, false);
+    let mut bytes = Vec::new();
+    loop {
+        let wanted = fresh.saturating_add(CHUNK).saturating_add(MARGIN).saturating_sub(bytes.len());
+        if !ended {
+            match (&mut *reader).take(to_u64(wanted)).read_to_end(&mut bytes) {
+                Ok(got) => ended = got < wanted,
+                Err(error) => {
+                    ended = true;
+                    outcome = Err(content::decode_error(error));
+                }
+            }
+        }
+        let end = if ended { bytes.len() } else { fresh.saturating_add(CHUNK).min(bytes.len()) };
+        let search = fresh.saturating_sub(reach)..end;
+        if !blank::is_zero(bytes.get(search.clone()).unwrap_or_default()) {
+            let content = Content {
+                land: whose.land,
+                entry: Some((whose.entry, whose.stream)),
+                state: Some(whose.state),
+                bytes: &bytes,
+                logical,
+                is_stream: true,
+                at_start: logical == 0,
+                at_end: ended && outcome.is_ok(),
+                member: Some(member),
+                decoded: true,
+                to_disk,
+            };
+            chunk(tools, bench, &content, search, fresh);
+        }
+        if ended {
+            return (logical.saturating_add(to_u64(end)), outcome);
+        }
+        // Windows and literals across the border need what lies before it.
+        let dropped = end.saturating_sub(MARGIN);
+        bytes.drain(..dropped);
+        logical = logical.saturating_add(to_u64(dropped));
+        fresh = end.saturating_sub(dropped);
+    }
 }
 
 /// Matches `search` of the content; hits that end before `fresh` belong to the chunk before.
@@ -171,10 +224,9 @@ fn chunk(
         if start.saturating_add(length) <= fresh {
             continue;
         }
-        let reach = tools.detector.reach(hit.literal);
-        let width = hit.encoding.width();
-        let from = start.saturating_sub(reach.before.saturating_mul(width));
-        let to = start.saturating_add(reach.after.saturating_mul(width).max(length)).min(content.bytes.len());
+        let (before, after) = tools.reach(hit, length);
+        let from = start.saturating_sub(to_usize(before));
+        let to = start.saturating_add(to_usize(after)).min(content.bytes.len());
         let window = Content {
             bytes: content.bytes.get(from..to).unwrap_or_default(),
             logical: content.logical.saturating_add(to_u64(from)),

@@ -1,7 +1,10 @@
 //! One unit of the sweep: a range of the disk, read piece by piece, with the seams that fall into it.
 
+use super::Encoded;
 use super::blank;
 use super::confirm::{Bench, Tools, to_u64, to_usize};
+use super::inner::is_decoded;
+use crate::content::{self, HEAD};
 use crate::coverage::Coverage;
 use crate::io::{Backing, ReadAt};
 use std::ops::Range;
@@ -25,6 +28,8 @@ pub(super) struct Unread {
 pub(super) struct Swept {
     pub(super) coverage: Coverage,
     pub(super) unread: Vec<Unread>,
+    /// Streams whose first bytes a decoder knows.
+    pub(super) containers: Vec<Encoded>,
 }
 
 /// A unit being swept.
@@ -163,6 +168,7 @@ impl Sweep<'_, '_> {
             }
         }
         self.bench.physical(self.tools, disk, bytes, &|_| true);
+        self.heads(disk, bytes);
         let coverage = &mut self.swept.coverage;
         coverage.scanned = coverage.scanned.saturating_add(scanned);
         coverage.blank = coverage.blank.saturating_add(to_u64(bytes.len()).saturating_sub(scanned));
@@ -170,6 +176,42 @@ impl Sweep<'_, '_> {
         self.tail.clear();
         self.tail.extend_from_slice(bytes.get(bytes.len().saturating_sub(keep)..).unwrap_or_default());
         self.tail_end = disk.saturating_add(to_u64(bytes.len()));
+    }
+
+    /// Looks at the first bytes of each stream that starts in the piece.
+    fn heads(&mut self, disk: u64, bytes: &[u8]) {
+        let ground = self.tools.ground;
+        let mut copy = [0; HEAD];
+        for stretch in ground.within(&(disk..disk.saturating_add(to_u64(bytes.len())))) {
+            let Some(land) = ground.lands.get(stretch.land) else { continue };
+            let Some(map) = &land.map else { continue };
+            let volume = stretch.volume_offset..stretch.volume_offset.saturating_add(stretch.length);
+            for (start, length, owner) in map.heads(&volume).filter(|head| is_decoded(head.2.state)) {
+                let length = to_usize(length.min(to_u64(HEAD)));
+                let at = stretch.disk.saturating_sub(disk).saturating_add(start.saturating_sub(volume.start));
+                let at = to_usize(at);
+                let head = match bytes.get(at..at.saturating_add(length)) {
+                    Some(head) => head,
+                    None => {
+                        let copy = copy.get_mut(..length).unwrap_or_default();
+                        // What cannot be read is reported by the sweep of its own place.
+                        if land.reader.read_at(start, copy).is_err() {
+                            continue;
+                        }
+                        &*copy
+                    }
+                };
+                if let decoder @ Some(_) = content::recognise(head) {
+                    self.swept.containers.push(Encoded {
+                        land: stretch.land,
+                        entry: owner.entry(),
+                        stream: owner.stream,
+                        state: owner.state,
+                        decoder,
+                    });
+                }
+            }
+        }
     }
 
     /// Looks for literals that cross from the piece before into this one.

@@ -176,3 +176,10 @@ t --format=ustar disk.ovf disk.mf stream-optimized.vmdk > disk.ova
 t --format=ustar disk.ovf stream-optimized.vmdk dynamic.vdi > two-disks.ova
 keep disk.raw.gz disk.raw.zstd disk.raw.xz disk.raw.bz2 two.raw.gz disk.raw.tar.gz gnu-sparse.tar.gz \
     pax-1.0-sparse.tar.gz pax-0.1-sparse.tar.gz pax-0.0-sparse.tar gnu-sparse.tar disk.ova two-disks.ova
+
+# Expert Witness images: compressed in one segment, and uncompressed in three.
+e() { ewfacquire -u -q -b 64 -B "$(stat -c %s disk.raw)" -o 0 -D text "$@" disk.raw > /dev/null 2>&1; }
+e -t deflated -f encase6 -c deflate:fast -S 2097152
+e -t plain -f encase6 -c deflate:none -S 4194304
+e -t smart -f smart -c deflate:best -S 2097152
+keep deflated.E01 plain.E01 plain.E02 plain.E03 smart.s01 smart.s02 smart.s03 smart.s04 smart.s05

@@ -9,23 +9,29 @@ use residue::io::{Access, Backing};
 use std::path::Path;
 use std::sync::Arc;
 
-fn fixture(name: &str) -> Vec<u8> {
+pub(crate) fn fixture(name: &str) -> Vec<u8> {
     crate::support::fixture(&format!("containers/{name}"))
 }
 
-fn open_bytes(bytes: Vec<u8>) -> Result<Arc<dyn Image>> {
+pub(crate) fn open_bytes(bytes: Vec<u8>) -> Result<Arc<dyn Image>> {
     open(Arc::new(bytes), None)
 }
 
-fn open_delta(bytes: Vec<u8>) -> Result<Arc<dyn Image>> {
+pub(crate) fn open_delta(bytes: Vec<u8>) -> Result<Arc<dyn Image>> {
     let options = OpenOptions { unresolved: Unresolved::Gap, ..OpenOptions::default() };
     open_with(Arc::new(bytes), &options)
 }
 
 /// The message of an image that does not open.
-fn refused(opened: Result<Arc<dyn Image>>) -> (Kind, String) {
+pub(crate) fn refused(opened: Result<Arc<dyn Image>>) -> (Kind, String) {
     let error = opened.map(|image| image.facts().clone()).expect_err("the image opened");
     (error.kind(), error.to_string())
+}
+
+fn is_zero(bytes: &[u8]) -> bool {
+    // Comparing a slice with itself, one byte on, is one fast call where a loop is slow unoptimised.
+    bytes.first().is_none_or(|&first| first == 0)
+        && bytes[..bytes.len().saturating_sub(1)] == bytes[bytes.len().min(1)..]
 }
 
 /// Compares what the disk says of itself in every way with the bytes it must have: extents, slices, reads.
@@ -51,7 +57,7 @@ fn compare(image: &dyn Image, file: &[u8], expected: &[u8]) -> [u64; 4] {
                 1
             }
             Backing::Hole => {
-                assert!(part.iter().all(|&byte| byte == 0), "the hole at {at:#x} has bytes");
+                assert!(is_zero(part), "the hole at {at:#x} has bytes");
                 2
             }
             Backing::Missing { .. } => {
@@ -71,7 +77,7 @@ fn compare(image: &dyn Image, file: &[u8], expected: &[u8]) -> [u64; 4] {
 }
 
 /// Reads the whole disk in steps that fit no unit.
-fn read_in_odd_steps(image: &dyn Image) -> Vec<u8> {
+pub(crate) fn read_in_odd_steps(image: &dyn Image) -> Vec<u8> {
     let size = usize::try_from(image.size()).unwrap();
     let mut bytes = vec![0xee; size];
     for start in (0..size).step_by(50_021) {
@@ -82,7 +88,8 @@ fn read_in_odd_steps(image: &dyn Image) -> Vec<u8> {
 }
 
 /// Images of one disk in one file each: name, format, version.
-const IMAGES: [(&str, &str, &str); 18] = [
+const IMAGES: [(&str, &str, &str); 19] = [
+    ("deflated.E01", "ewf", "1 segments"),
     ("monolithic-sparse.vmdk", "vmdk", "monolithicSparse"),
     ("stream-optimized.vmdk", "vmdk", "streamOptimized"),
     ("dynamic.vhd", "vhd", "dynamic"),
@@ -103,8 +110,11 @@ const IMAGES: [(&str, &str, &str); 18] = [
     ("snapshots.qcow2", "qcow2", "3"),
 ];
 
+/// Formats in which every byte is part of a unit with a checksum.
+const ENCODED: [&str; 1] = ["ewf"];
+
 /// The disk that an image of `size` bytes holds: some formats round sizes up.
-fn disk_of(size: u64) -> Vec<u8> {
+pub(crate) fn disk_of(size: u64) -> Vec<u8> {
     let mut disk = fixture("disk.raw");
     let size = usize::try_from(size).unwrap();
     assert!(size >= disk.len() && size - disk.len() < 2 << 20, "{size} bytes");
@@ -123,14 +133,19 @@ fn every_container_of_one_disk_holds_the_same_bytes() {
         let disk = disk_of(image.size());
         let [_, encoded, holes, missing] = compare(image.as_ref(), &file, &disk);
         assert_eq!(missing, 0, "{name}");
-        assert!(holes > 0 || name.starts_with("fixed") || name == "preallocated.qcow2", "{name}: no holes");
-        assert_eq!(encoded > 0, name.starts_with('z') || name.starts_with("stream"), "{name}");
+        let full = name.starts_with("fixed") || name == "preallocated.qcow2" || ENCODED.contains(&format);
+        assert!(holes > 0 || full, "{name}: no holes");
+        assert_eq!(
+            encoded > 0,
+            ENCODED.contains(&format) || name.starts_with('z') || name.starts_with("stream"),
+            "{name}"
+        );
         assert!(read_in_odd_steps(image.as_ref()) == disk, "{name}: odd steps");
     }
 }
 
 /// Fixtures in a folder of their own, under their names.
-fn folder(names: &[&str]) -> tempfile::TempDir {
+pub(crate) fn folder(names: &[&str]) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     for name in names {
         std::fs::write(folder.path().join(name), fixture(name)).unwrap();
@@ -139,13 +154,13 @@ fn folder(names: &[&str]) -> tempfile::TempDir {
 }
 
 /// Opens a file with the options, which get its path.
-fn open_path(path: &Path, options: OpenOptions) -> Result<Arc<dyn Image>> {
+pub(crate) fn open_path(path: &Path, options: OpenOptions) -> Result<Arc<dyn Image>> {
     let source = residue::io::open(path, Access::Auto)?;
     open_with(source, &OpenOptions { path: Some(path.to_path_buf()), ..options })
 }
 
 /// Compares the disk with what it must be, apart from where it is stored.
-fn same_disk(image: &dyn Image, expected: &[u8], what: &str) {
+pub(crate) fn same_disk(image: &dyn Image, expected: &[u8], what: &str) {
     assert_eq!(image.size(), expected.len() as u64, "{what}");
     assert!(read_in_odd_steps(image) == expected, "{what}: other bytes");
     let mut at = 0;
@@ -154,7 +169,7 @@ fn same_disk(image: &dyn Image, expected: &[u8], what: &str) {
         let range = usize::try_from(at).unwrap()..usize::try_from(at + extent.length).unwrap();
         match extent.backing {
             Backing::Hole => {
-                assert!(expected[range].iter().all(|&byte| byte == 0), "{what}: no hole at {at:#x}")
+                assert!(is_zero(&expected[range]), "{what}: no hole at {at:#x}")
             }
             Backing::Stored { .. } => {
                 let slice = image.slice(at, extent.length).unwrap();
@@ -165,125 +180,6 @@ fn same_disk(image: &dyn Image, expected: &[u8], what: &str) {
         }
         at += extent.length;
     }
-}
-
-#[test]
-fn a_disk_in_several_files_is_read_whole() {
-    let cases: [(&str, &[&str], &str); 3] = [
-        ("two-gb-sparse.vmdk", &["two-gb-sparse-s001.vmdk"], "disk.raw"),
-        ("flat.vmdk", &["flat-flat.vmdk"], "disk.raw"),
-        ("parts.vmdk", &["parts-s001.vmdk", "parts-s002.vmdk", "parts-f001.vmdk"], "disk.raw"),
-    ];
-    for (name, extents, disk) in cases {
-        let folder = folder(&[&[name], extents].concat());
-        let image = open_path(&folder.path().join(name), OpenOptions::default()).unwrap();
-        same_disk(image.as_ref(), &fixture(disk), name);
-    }
-}
-
-#[test]
-fn a_parent_is_read_where_the_user_allows_it() {
-    let cases = [
-        ("overlay.qcow2", "base.qcow2", "overlay.raw"),
-        ("overlay-subclusters.qcow2", "base.qcow2", "overlay-subclusters.raw"),
-        ("delta.vmdk", "monolithic-sparse.vmdk", "delta.raw"),
-    ];
-    for (name, parent, disk) in cases {
-        let folder = folder(&[name, parent]);
-        let path = folder.path().join(name);
-        let (kind, message) = refused(open_path(&path, OpenOptions::default()));
-        assert_eq!(kind, Kind::MissingParent, "{name}: {message}");
-        assert!(message.contains(parent), "{name}: {message}");
-
-        let allowed = OpenOptions { allow_siblings: true, ..OpenOptions::default() };
-        same_disk(open_path(&path, allowed).unwrap().as_ref(), &fixture(disk), name);
-
-        let elsewhere = folder.path().join("renamed");
-        std::fs::rename(folder.path().join(parent), &elsewhere).unwrap();
-        let given = OpenOptions { parents: vec![elsewhere], ..OpenOptions::default() };
-        let image = open_path(&path, given).unwrap();
-        same_disk(image.as_ref(), &fixture(disk), name);
-        assert!(image.facts().notes.is_empty(), "{name}: {:?}", image.facts().notes);
-    }
-}
-
-#[test]
-fn references_that_lead_elsewhere_are_refused_and_open_nothing() {
-    let folder = folder(&["flat-flat.vmdk", "overlay.qcow2", "base.qcow2"]);
-    let path = folder.path().join("disk.vmdk");
-    let secret = folder.path().join("secret");
-    std::fs::write(&secret, vec![7; 9 << 20]).unwrap();
-    std::os::unix::fs::symlink(&secret, folder.path().join("link.vmdk")).unwrap();
-    std::fs::create_dir(folder.path().join("sub")).unwrap();
-    std::fs::copy(&secret, folder.path().join("sub/inner.vmdk")).unwrap();
-    rustix_fifo(&folder.path().join("pipe.vmdk"));
-    let name = folder.path().file_name().unwrap().to_str().unwrap();
-    let outside = format!("../{name}/secret");
-    let absolute = secret.to_str().unwrap();
-    let names = [
-        ("/etc/passwd", "bare file name"),
-        (absolute, "bare file name"),
-        (outside.as_str(), "bare file name"),
-        ("sub/inner.vmdk", "bare file name"),
-        ("..\\secret", "bare file name"),
-        ("C:\\secret", "bare file name"),
-        ("nbd:localhost:1", "bare file name"),
-        ("json:{}", "bare file name"),
-        ("..", "bare file name"),
-        ("sub", "not a regular file"),
-        ("pipe.vmdk", "not a regular file"),
-        ("link.vmdk", "symbolic link"),
-        ("absent.vmdk", "not in the image's folder"),
-        ("disk.vmdk", "the image itself"),
-    ];
-    for (name, why) in names {
-        let text = format!("# Disk DescriptorFile\nparentCID=ffffffff\nRW 2048 FLAT \"{name}\" 0\n");
-        std::fs::write(&path, text).unwrap();
-        let (_, message) = refused(open_path(&path, OpenOptions::default()));
-        assert!(message.contains(why), "{name}: {message}");
-        let gaps = OpenOptions { unresolved: Unresolved::Gap, ..OpenOptions::default() };
-        match open_path(&path, gaps) {
-            Ok(image) => {
-                assert!(matches!(image.map(0, 1).unwrap().backing, Backing::Missing { .. }), "{name}");
-                image.read_at(0, &mut [0]).unwrap_err();
-            }
-            Err(error) => assert!(error.to_string().contains("itself"), "{name}: {error}"),
-        }
-    }
-    for name in ["absolute-backing.qcow2", "protocol-backing.qcow2"] {
-        let path = folder.path().join(name);
-        std::fs::write(&path, fixture(name)).unwrap();
-        let allowed = OpenOptions { allow_siblings: true, ..OpenOptions::default() };
-        let (kind, message) = refused(open_path(&path, allowed));
-        assert_eq!(kind, Kind::RefusedReference, "{message}");
-    }
-}
-
-fn rustix_fifo(path: &Path) {
-    let status = std::process::Command::new("mkfifo").arg(path).status();
-    if !status.is_ok_and(|status| status.success()) {
-        std::fs::create_dir(path).unwrap();
-    }
-}
-
-#[test]
-fn a_chain_of_parents_that_comes_back_is_an_error() {
-    let folder = folder(&["overlay.qcow2"]);
-    // The overlay calls its parent base.qcow2: a copy of itself, and itself under that name.
-    let base = folder.path().join("base.qcow2");
-    std::fs::copy(folder.path().join("overlay.qcow2"), &base).unwrap();
-    let allowed = OpenOptions { allow_siblings: true, ..OpenOptions::default() };
-    let (kind, message) = refused(open_path(&folder.path().join("overlay.qcow2"), allowed));
-    assert_eq!(kind, Kind::Corrupt, "{message}");
-    assert!(message.contains("its own ancestor"), "{message}");
-
-    let copies: Vec<_> = (0..12).map(|n| folder.path().join(format!("copy{n}"))).collect();
-    for copy in &copies {
-        std::fs::copy(&base, copy).unwrap();
-    }
-    let many = OpenOptions { parents: copies, ..OpenOptions::default() };
-    let (kind, message) = refused(open_path(&base, many));
-    assert_eq!(kind, Kind::LimitExceeded, "{message}");
 }
 
 #[test]
@@ -350,7 +246,7 @@ fn a_delta_without_its_parent_has_gaps_and_never_zeros() {
 }
 
 /// Writes big-endian `value` into a copy of the fixture.
-fn patched(file: &[u8], at: usize, value: &[u8]) -> Vec<u8> {
+pub(crate) fn patched(file: &[u8], at: usize, value: &[u8]) -> Vec<u8> {
     let mut bytes = file.to_vec();
     bytes[at..at + value.len()].copy_from_slice(value);
     bytes
@@ -450,7 +346,7 @@ fn a_truncated_image_fails_or_has_gaps_and_is_never_wrong() {
         let file = fixture(name);
         let disk = disk_of(open_bytes(file.clone()).unwrap().size());
         // Structure boundaries and places within structures.
-        let step = file.len() / 24 + 1;
+        let step = file.len() / 9 + 1;
         for keep in (0..file.len()).step_by(step).chain([71, 72, 103, 104, 111, 112, 65536, file.len() - 1]) {
             let Ok(image) = open_bytes(file[..keep].to_vec()) else { continue };
             if image.facts().format == "raw" {
@@ -464,20 +360,20 @@ fn a_truncated_image_fails_or_has_gaps_and_is_never_wrong() {
 }
 
 /// Each range of the disk is right or an error.
-fn agree_or_fail(image: &dyn Image, disk: &[u8], what: &str) {
+pub(crate) fn agree_or_fail(image: &dyn Image, disk: &[u8], what: &str) {
     assert_eq!(image.size(), disk.len() as u64, "{what}");
-    let mut buffer = vec![0; 4096];
-    for start in (0..disk.len()).step_by(4096) {
-        let expected = &disk[start..disk.len().min(start + 4096)];
+    let mut buffer = vec![0; 16_384];
+    for start in (0..disk.len()).step_by(16_384) {
+        let expected = &disk[start..disk.len().min(start + 16_384)];
         let buffer = &mut buffer[..expected.len()];
         if image.read_at(start as u64, buffer).is_ok() {
             assert!(buffer == expected, "{what}: wrong bytes at {start:#x}");
         }
-        if let Ok(extent) = image.map(start as u64, 4096)
+        if let Ok(extent) = image.map(start as u64, 16_384)
             && extent.backing == Backing::Hole
         {
             let length = usize::try_from(extent.length).unwrap();
-            assert!(expected[..length].iter().all(|&byte| byte == 0), "{what}: no hole at {start:#x}");
+            assert!(is_zero(&expected[..length]), "{what}: no hole at {start:#x}");
         }
     }
 }
@@ -497,51 +393,35 @@ fn images_that_other_projects_test_with_hold_one_disk() {
 }
 
 #[test]
-fn a_differencing_vhd_is_read_over_its_parent() {
-    let Some(child) = real_image("image-differential.vhd") else { return };
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("child.vhd");
-    std::fs::write(&path, &child).unwrap();
-    let (kind, message) = refused(open_path(&path, OpenOptions::default()));
-    assert_eq!(kind, Kind::MissingParent, "{message}");
-    let name = message.rsplit("its parent ").next().unwrap().split(',').next().unwrap();
-    let parent = folder.path().join("parent.vhd");
-    std::fs::write(&parent, real_image("image.vhd").unwrap()).unwrap();
-    let given = OpenOptions { parents: vec![parent.clone()], ..OpenOptions::default() };
-    let image = open_path(&path, given).unwrap();
-    assert!(image.facts().notes.is_empty(), "{name}: {:?}", image.facts().notes);
-    let whole = read_in_odd_steps(image.as_ref());
-    let base = read_in_odd_steps(open_path(&parent, OpenOptions::default()).unwrap().as_ref());
-    assert_ne!(whole, base, "the child changes nothing");
-    assert!(whole.iter().any(|&byte| byte != 0));
+fn the_facts_of_an_expert_witness_image_name_its_program_and_digests() {
+    let image = open_bytes(fixture("deflated.E01")).unwrap();
+    let facts = image.facts();
+    assert_eq!(
+        facts.creator.as_deref().map(|text| text.contains("Linux")),
+        Some(true),
+        "{:?}",
+        facts.creator
+    );
+    assert!(facts.identifiers.iter().any(|(name, value)| name == "md5" && value.len() == 32));
+    assert!(facts.unread.is_empty(), "{:?}", facts.unread);
 }
 
 #[test]
-fn a_raw_image_in_numbered_parts_is_one_disk() {
-    let disk = fixture("disk.raw");
-    for first in [0, 1] {
-        let folder = tempfile::tempdir().unwrap();
-        for (number, part) in disk.chunks(2 << 20).enumerate() {
-            std::fs::write(folder.path().join(format!("disk.{:03}", number + first)), part).unwrap();
-        }
-        let path = folder.path().join(format!("disk.{first:03}"));
-        let image = open_path(&path, OpenOptions::default()).unwrap();
-        assert_eq!(image.facts().format, "split");
-        same_disk(image.as_ref(), &disk, "split");
-
-        std::fs::remove_file(folder.path().join(format!("disk.{:03}", first + 2))).unwrap();
-        let (kind, message) = refused(open_path(&path, OpenOptions::default()));
-        assert_eq!(kind, Kind::MissingParent, "{message}");
+fn formats_without_a_reader_are_refused_by_name() {
+    let cases: [(&[u8], &str); 7] = [
+        (b"EVF2\r\n\x81\0", "Ex01"),
+        (b"LVF\x09\x0d\x0a\xff\0", "L01"),
+        (b"VMA\0", "vma"),
+        (b"QFI\xfb\0\0\0\x01", "qcow version 1"),
+        (b"COWD", "COWD"),
+        (&[0xbe, 0xba, 0xfe, 0xca, 0, 0, 0, 0], "seSparse"),
+        (b"PK\x03\x04..........................container.description", "AFF4"),
+    ];
+    for (start, name) in cases {
+        let mut file = start.to_vec();
+        file.resize(4096, 0);
+        let (kind, message) = refused(open_bytes(file));
+        assert_eq!(kind, Kind::Unsupported, "{message}");
+        assert!(message.contains(name), "{message}");
     }
-}
-
-#[test]
-fn a_container_in_numbered_parts_is_opened_through_them() {
-    let folder = tempfile::tempdir().unwrap();
-    for (number, part) in fixture("zlib.qcow2").chunks(10_000).enumerate() {
-        std::fs::write(folder.path().join(format!("disk.qcow2.{number:02}")), part).unwrap();
-    }
-    let image = open_path(&folder.path().join("disk.qcow2.00"), OpenOptions::default()).unwrap();
-    assert_eq!(image.facts().format, "qcow2");
-    same_disk(image.as_ref(), &fixture("disk.raw"), "split qcow2");
 }

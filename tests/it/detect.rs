@@ -33,3 +33,93 @@ fn a_header_without_a_body_is_no_key() {
         assert_eq!(ids(&detector, text), [""; 0], "{text}");
     }
 }
+
+/// A private key that another program made, and the fingerprint that it prints.
+#[derive(serde::Deserialize)]
+struct Key {
+    name: String,
+    text: String,
+    public: Option<String>,
+}
+
+fn keys() -> Vec<Key> {
+    let text = String::from_utf8(crate::support::fixture("keys/keys.jsonl")).unwrap();
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+/// Ways in which a key of several lines stands in other texts.
+fn dresses(key: &str) -> Vec<(&'static str, String)> {
+    let per_line =
+        |head: &str, tail: &str| key.lines().map(|line| format!("{head}{line}{tail}\n")).collect::<String>();
+    let escape = |newline: &str| key.replace('\n', newline);
+    vec![
+        ("plain", key.to_owned()),
+        ("windows line ends", key.replace('\n', "\r\n")),
+        ("indented", per_line("      ", "")),
+        ("one line with escapes", format!("KEY=\"{}\"\n", escape("\\n"))),
+        ("one line with doubled escapes", format!("{{\"key\": \"{}\"}}", escape("\\\\n"))),
+        ("json with escaped slashes", format!("{{\"key\":\"{}\"}}", escape("\\n").replace('/', "\\/"))),
+        ("quoted lines", per_line("    \"", "\\n\" +")),
+        ("single-quoted lines", per_line("  '", "',")),
+        ("comment marks", per_line("# ", "")),
+        ("mail quotes", per_line("> ", "")),
+        (
+            "percent-encoded",
+            key.replace('+', "%2B").replace('/', "%2F").replace('=', "%3D").replace('\n', "%0A"),
+        ),
+        ("character references", format!("<k v=\"{}\"/>", escape("&#10;"))),
+        ("line breaks of a web page", format!("<p>{}</p>", escape("<br>"))),
+        ("quoted-printable", key.replace('=', "=3D")),
+    ]
+}
+
+#[test]
+fn private_keys_of_other_programs_are_found_in_every_dress() {
+    let detector = Detector::builtin().unwrap();
+    let mut trial = Trial::new(&detector).unwrap();
+    for key in keys() {
+        let body = key.text.lines().filter(|line| !line.starts_with("-----") && !line.contains(':'));
+        let middle = body.max_by_key(|line| line.len()).unwrap().to_owned();
+        for (dress, text) in dresses(&key.text) {
+            // A header of RFC 1421 in a percent-encoded value has a form of its own, see below.
+            let found = trial.run(text.as_bytes(), None);
+            let mine: Vec<_> = found.iter().filter(|found| found.rule.ends_with("private-key")).collect();
+            assert_eq!(mine.len(), 1, "{} {dress}: {found:?}", key.name);
+            let secret = String::from_utf8(mine[0].secret.clone()).unwrap();
+            assert!(secret.starts_with("-----BEGIN") && secret.ends_with("-----"), "{} {dress}", key.name);
+            let evidence = &mine[0].found.evidence;
+            let is_locked = key.name.contains("locked");
+            assert_eq!(is_locked, !evidence.contains(&"encrypted: no".to_owned()), "{} {dress}", key.name);
+            assert_eq!(mine[0].found.verdict, residue::rules::Verdict::Proven, "{} {dress}", key.name);
+            if let (Some(public), "plain") = (&key.public, dress) {
+                let has_print = evidence.iter().any(|fact| fact.starts_with("public key:"));
+                assert!(!has_print || evidence.contains(&format!("public key: {public}")), "{evidence:?}");
+                assert!(secret.contains(&middle));
+            }
+        }
+    }
+}
+
+#[test]
+fn a_key_in_base64_is_found_at_every_alignment() {
+    let detector = Detector::builtin().unwrap();
+    for key in keys() {
+        for lead in ["", "x", "xy"] {
+            let encoded = data_encoding::BASE64.encode(format!("{lead}{}", key.text).as_bytes());
+            let found = ids(&detector, &format!("data:\n  key: {encoded}\n"));
+            assert!(found.contains(&"base64-private-key".to_owned()), "{} {lead:?}: {found:?}", key.name);
+        }
+    }
+}
+
+#[test]
+fn a_key_that_breaks_off_is_likely_and_cut() {
+    let detector = Detector::builtin().unwrap();
+    let mut trial = Trial::new(&detector).unwrap();
+    for key in keys().into_iter().filter(|key| key.name == "pkcs1-rsa" || key.name == "openssh-ed25519") {
+        let half = &key.text[..key.text.len() * 2 / 3];
+        let found = trial.run(format!("{half}\0\0\0\0").as_bytes(), None);
+        assert_eq!(found.len(), 1, "{}", key.name);
+        assert_eq!(found[0].found.verdict, residue::rules::Verdict::Likely, "{}", key.name);
+    }
+}

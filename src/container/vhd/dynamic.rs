@@ -3,6 +3,7 @@
 use super::{checksum, identifier, mismatch};
 use crate::error::{Error, Result};
 use crate::io::{Fields, ReadAt, read_vec};
+use std::ops::Range;
 
 const COOKIE: &[u8] = b"cxsparse";
 /// Longest name in a parent locator that is read.
@@ -52,6 +53,16 @@ impl DynamicHeader {
             parent_unicode: fields.bytes(64, 512)?.to_vec(),
             locators,
         })
+    }
+
+    /// Where the parent locators' data lie, in whole sectors.
+    pub(super) fn locator_places(&self) -> Vec<Range<u64>> {
+        let used = self.locators.iter().filter(|&&(_, length, at)| length > 0 && at > 0);
+        let place = |&(_, length, at): &([u8; 4], usize, u64)| {
+            let length = u64::try_from(length).unwrap_or(0).min(1 << 16).next_multiple_of(512);
+            at..at.saturating_add(length)
+        };
+        used.map(place).collect()
     }
 
     /// The parent's name: that of the relative locator, without the "in this folder" in front of it, or else

@@ -1,6 +1,7 @@
 //! The block allocation table ("Block Allocation Table", section 2.5).
 
 use super::metadata::Metadata;
+use crate::container::residual::Used;
 use crate::container::sparse::{Layout, Piece, Place, peek};
 use crate::error::{Error, Result};
 use crate::io::ReadAt;
@@ -33,16 +34,28 @@ pub(super) struct Blocks {
     /// Payload entries between two sector bitmap entries ("Chunk Ratio").
     ratio: u64,
     differencing: bool,
+    /// Headers, log and regions.
+    fixed: Vec<Range<u64>>,
 }
 
 impl Blocks {
-    /// The blocks that the table describes.
-    pub(super) fn new(metadata: &Metadata, table: &Range<u64>, source: Arc<dyn ReadAt>) -> Result<Self> {
+    /// The blocks that the table describes; `fixed` is what the format takes up besides.
+    pub(super) fn new(
+        metadata: &Metadata,
+        table: &Range<u64>,
+        fixed: Vec<Range<u64>>,
+        source: Arc<dyn ReadAt>,
+    ) -> Result<Self> {
         let ratio = BITMAP_SECTORS.saturating_mul(metadata.sector) / metadata.block;
         let payload = metadata.size.div_ceil(metadata.block);
         let differencing = metadata.parent.is_some();
-        let chunks = if differencing { payload.div_ceil(ratio) } else { payload.saturating_sub(1) / ratio };
-        let needed = payload.saturating_add(chunks).saturating_mul(8);
+        let entries = if differencing {
+            // Every chunk has its sector bitmap, also the last one, behind places for all its blocks.
+            payload.div_ceil(ratio).saturating_mul(ratio.saturating_add(1))
+        } else {
+            payload.saturating_add(payload.saturating_sub(1) / ratio)
+        };
+        let needed = entries.saturating_mul(8);
         let length = table.end.saturating_sub(table.start);
         if length < needed {
             return Err(Error::corrupt(table.start, "length of the VHDX block table", needed, length));
@@ -51,7 +64,7 @@ impl Blocks {
             return Err(Error::truncated("VHDX block table", table.start, needed, source.size()));
         }
         let (size, block, sector) = (metadata.size, metadata.block, metadata.sector);
-        Ok(Self { source, size, table_at: table.start, block, sector, ratio, differencing })
+        Ok(Self { source, size, table_at: table.start, block, sector, ratio, differencing, fixed })
     }
 
     /// State and file offset of a table entry.
@@ -116,5 +129,21 @@ impl Layout for Blocks {
         let (number, inside) = (offset / self.block, offset % self.block);
         let rest = self.block.saturating_sub(inside);
         self.place(number, inside).unwrap_or_else(|error| Piece::missing(rest, &error))
+    }
+
+    /// Headers, log, regions, and blocks of sector bitmaps.
+    fn add_metadata(&self, used: &mut Used) -> Result<bool> {
+        for range in &self.fixed {
+            used.add(0, range.start, range.end.saturating_sub(range.start))?;
+        }
+        if self.differencing {
+            for chunk in 0..self.size.div_ceil(self.block).div_ceil(self.ratio) {
+                let index = chunk.saturating_add(1).saturating_mul(self.ratio).saturating_add(chunk);
+                if let Ok((FULLY_PRESENT, bitmap, _)) = self.entry(index) {
+                    used.add(0, bitmap, BITMAP_BLOCK)?;
+                }
+            }
+        }
+        Ok(true)
     }
 }

@@ -46,7 +46,9 @@ fn open(source: Arc<dyn ReadAt>, options: &OpenOptions) -> Result<Arc<dyn Image>
     if let (Some(parent), Some(locator)) = (&parent, &metadata.parent) {
         notes.extend(locator.check(parent.facts()));
     }
-    let blocks = Blocks::new(&metadata, &regions.table, Arc::clone(&source))?;
+    // The first MiB holds the headers and region tables.
+    let fixed = vec![0..1 << 20, header.log.clone(), regions.table.clone(), regions.metadata.clone()];
+    let blocks = Blocks::new(&metadata, &regions.table, fixed, Arc::clone(&source))?;
     let facts = Facts {
         format: FORMAT.name,
         version: Some(metadata.kind_name().to_owned()),

@@ -2,6 +2,7 @@
 
 use super::header::Header;
 use crate::container::codec::Codec;
+use crate::container::residual::Used;
 use crate::container::sparse::{Layout, Piece, Place, peek};
 use crate::error::{Error, Kind, Result};
 use crate::io::ReadAt;
@@ -70,6 +71,24 @@ impl Layout for Extents {
         piece.length = piece.length.min(left);
         piece
     }
+
+    fn add_metadata(&self, used: &mut Used) -> Result<bool> {
+        let mut sparse = false;
+        for (range, extent) in &self.list {
+            match extent {
+                Extent::Sparse(extent) => {
+                    sparse = true;
+                    extent.add_metadata(used)?;
+                }
+                // A file may hold more than the disk takes from it.
+                Extent::Flat { file, at } => {
+                    used.add(*file, *at, range.end.saturating_sub(range.start))?;
+                }
+                Extent::Zero | Extent::Missing { .. } => {}
+            }
+        }
+        Ok(sparse)
+    }
 }
 
 /// A sparse extent's directory and tables.
@@ -83,6 +102,10 @@ pub(super) struct SparseExtent {
     directory_at: u64,
     zero_grains: bool,
     compressed: bool,
+    /// Headers, descriptor and directories.
+    fixed: Vec<Range<u64>>,
+    redundant_at: Option<u64>,
+    directory_length: u64,
 }
 
 impl SparseExtent {
@@ -97,7 +120,30 @@ impl SparseExtent {
             directory_at: header.directory_at(),
             zero_grains: header.has_zero_grains(),
             compressed: header.is_compressed(),
+            fixed: header.places(),
+            redundant_at: header.redundant_at(),
+            directory_length: header.directory_length(),
         })
+    }
+
+    /// Headers, the descriptor, both directories and their tables.
+    fn add_metadata(&self, used: &mut Used) -> Result<()> {
+        for range in &self.fixed {
+            used.add(self.file, range.start, range.end.saturating_sub(range.start))?;
+        }
+        let held = self.source.size();
+        for directory in [Some(self.directory_at), self.redundant_at].into_iter().flatten() {
+            let length = self.directory_length.min(held.saturating_sub(directory));
+            used.add(self.file, directory, length.next_multiple_of(512))?;
+            for index in 0..length / 4 {
+                let at = directory.saturating_add(index.saturating_mul(4));
+                let table = self.read_u32("grain directory entry", at).unwrap_or(0).saturating_mul(512);
+                if table != 0 {
+                    used.add(self.file, table, self.table_entries.saturating_mul(4).next_multiple_of(512))?;
+                }
+            }
+        }
+        Ok(())
     }
 
     fn read_u32(&self, what: &str, at: u64) -> Result<u64> {

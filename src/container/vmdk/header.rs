@@ -28,7 +28,10 @@ pub(super) struct Header {
     grain_sectors: u64,
     pub(super) table_entries: u64,
     directory: u64,
+    redundant: u64,
     descriptor: Range<u64>,
+    /// Where this header stands, and the first one where this is a footer.
+    places: Vec<Range<u64>>,
     unclean: bool,
 }
 
@@ -47,7 +50,10 @@ impl Header {
         let footer = Self::read_at(file, at).map_err(|error| {
             Error::new(Kind::Truncated, "the footer of the stream is not there").at(at).with_source(error)
         })?;
-        Self { descriptor: first.descriptor, ..footer }.check(file)
+        // A marker stands before the footer and one behind it.
+        let footer_place = at.saturating_sub(SECTOR)..at.saturating_add(2 * SECTOR);
+        let places = vec![0..SECTOR, footer_place];
+        Self { descriptor: first.descriptor, places, ..footer }.check(file)
     }
 
     fn read_at(file: &dyn ReadAt, at: u64) -> Result<Self> {
@@ -73,7 +79,9 @@ impl Header {
             grain_sectors: fields.le_u64(20)?,
             table_entries: fields.le_u32(44)?.into(),
             directory: fields.le_u64(56)?,
+            redundant: fields.le_u64(48)?,
             descriptor: start.saturating_mul(SECTOR)..start.saturating_add(length).saturating_mul(SECTOR),
+            places: std::iter::once(at..at.saturating_add(SECTOR)).collect(),
             unclean: fields.u8(72)? != 0,
         })
         .and_then(|header| header.check_method(fields.le_u16(77)?))
@@ -128,6 +136,17 @@ impl Header {
     pub(super) fn directory_length(&self) -> u64 {
         let grains = self.capacity.div_ceil(self.grain_sectors.max(1));
         grains.div_ceil(self.table_entries.max(1)).saturating_mul(4)
+    }
+
+    /// Byte offset of the second grain directory, where there is one.
+    pub(super) fn redundant_at(&self) -> Option<u64> {
+        let there = self.redundant != 0 && self.redundant != AT_END;
+        there.then(|| self.redundant.saturating_mul(SECTOR))
+    }
+
+    /// Where headers and the descriptor stand.
+    pub(super) fn places(&self) -> Vec<Range<u64>> {
+        self.places.iter().cloned().chain(self.descriptor()).collect()
     }
 
     pub(super) fn has_zero_grains(&self) -> bool {

@@ -9,7 +9,7 @@ mod spool;
 mod stream;
 mod tar;
 
-use super::{Facts, Format, Image, OpenOptions, open_with};
+use super::{Facts, Format, Image, OpenOptions, Residual, open_with};
 use crate::error::{Error, Kind, Result};
 use crate::io::{Backing, Extent, ReadAt};
 use std::sync::Arc;
@@ -71,6 +71,10 @@ struct Unwrapped {
 impl Image for Unwrapped {
     fn facts(&self) -> &Facts {
         &self.facts
+    }
+
+    fn residual(&self) -> Result<Vec<Residual>> {
+        self.inner.residual()
     }
 }
 

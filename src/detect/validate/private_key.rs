@@ -4,6 +4,7 @@
 use super::Change;
 use super::der::{self, Element, INTEGER, OCTET_STRING, OID, SEQUENCE, bit_len, magnitude};
 use super::openssh;
+use super::published;
 use crate::rules::{Severity, Verdict};
 use sha2::{Digest as _, Sha256};
 
@@ -52,6 +53,7 @@ impl Parsed {
         if let Some(public) = &self.public {
             let digest = Sha256::digest(public);
             let shown = data_encoding::BASE64_NOPAD.encode(&digest);
+            change.known_good = published::lookup_key(&shown).map(str::to_owned);
             change.evidence.push(format!("public key: SHA256:{shown}"));
         }
         if let Some(comment) = self.comment.as_deref().filter(|comment| !comment.is_empty()) {
@@ -73,7 +75,7 @@ pub(crate) fn parse(body: &[u8], cipher: Option<&str>, is_whole: bool) -> Option
     }
     if let Some(cipher) = cipher {
         // The cipher text of RFC 1421 says nothing of itself, but it is made of whole blocks.
-        let is_plausible = is_whole && body.len() % 8 == 0 && body.len() >= 32;
+        let is_plausible = is_whole && body.len().is_multiple_of(8) && body.len() >= 32;
         return is_plausible.then(|| Parsed {
             format: "traditional PEM",
             cipher: Some(cipher.to_owned()),
@@ -172,8 +174,7 @@ fn sec1(parts: &[Element<'_>], outer_curve: Option<&[u8]>) -> Option<Parsed> {
     if curve.is_none() && !(20..=66).contains(&secret.len()) {
         return None;
     }
-    let point =
-        tagged(0xa1).and_then(|content| Element::read(content)).and_then(|bits| bits.content.get(1..));
+    let point = tagged(0xa1).and_then(Element::read).and_then(|bits| bits.content.get(1..));
     let public = curve
         .and_then(|curve| curve.ssh_name)
         .zip(point)

@@ -3,11 +3,65 @@
 use sha2::{Digest as _, Sha256};
 
 /// SHA-256 of the secret in hexadecimal, and what it is. Sorted.
-const PUBLISHED: &[(&str, &str)] = &[];
+const PUBLISHED: &[(&str, &str)] = &[
+    (
+        "0011cc25eb4320717494d2703e8cba85743e71b500283c21c8b88147992f9059",
+        "the key of the Azure Storage emulator",
+    ),
+    (
+        "1a5d44a2dca19669d72edf4c4f1c27c4c1ca4b4408fbb17f6ce4ad452d78ddb3",
+        "the access key id in AWS documentation",
+    ),
+    (
+        "477bba133c182267fe5f086924abdc5db71f77bfc27f01f2843f2cdc69d89f05",
+        "the test card of a payment service",
+    ),
+    (
+        "78314b11be2e581549ac1c4f616563fad3fdf0c3b71678f6e2299182080e0598",
+        "the secret access key in AWS documentation",
+    ),
+    ("7f75367e7881255134e1375e723d1dea8ad5f6a4fdb79d938df1f1754a830606", "the example token of jwt.io"),
+    ("9bbef19476623ca56c17da75fd57734dbf82530686043a6e491c6d71befe8f6e", "the test number of card networks"),
+    (
+        "aa6547439583c3a275d4542a0df6c1ad6a863971be9f2a2220f027cc02aef615",
+        "the key of the Azure Cosmos DB emulator",
+    ),
+    (
+        "c6ea27c534f993d31f0aef882e3d200e7b87470c379ae79c8f9b19d3bd363dc9",
+        "the second access key id in AWS documentation",
+    ),
+    (
+        "e21b597ba6b9cafa59d9ebc4d65c0385f5eb3fa56abab2607fa76589ad849a33",
+        "the second secret access key in AWS documentation",
+    ),
+];
+
+/// Fingerprint of the public key, as OpenSSH prints it behind `SHA256:`, and what the key is.
+const PUBLISHED_KEYS: &[(&str, &str)] =
+    &[("1M4RzhMyWuFS/86uPY/ce2prh/dVTHW7iD2RhpquOZA", "the insecure key of Vagrant's base boxes")];
 
 /// What a published secret is.
 pub(crate) fn lookup(secret: &[u8]) -> Option<&'static str> {
     let digest = data_encoding::HEXLOWER.encode(&Sha256::digest(secret));
     let at = PUBLISHED.binary_search_by(|(known, _)| (*known).cmp(&digest)).ok()?;
     PUBLISHED.get(at).map(|(_, name)| *name)
+}
+
+/// What a published private key is, by its public half's fingerprint.
+pub(crate) fn lookup_key(fingerprint: &str) -> Option<&'static str> {
+    PUBLISHED_KEYS.iter().find(|(known, _)| *known == fingerprint).map(|(_, name)| *name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_list_is_sorted_and_knows_the_documented_example() {
+        assert!(PUBLISHED.is_sorted());
+        // Spelled in two parts, so that this file holds no key of its own.
+        let id = format!("AKIA{}", "IOSFODNN7EXAMPLE");
+        assert_eq!(lookup(id.as_bytes()), Some("the access key id in AWS documentation"));
+        assert_eq!(lookup(b"anything else"), None);
+    }
 }

@@ -38,7 +38,9 @@ impl Condition for Records {
         }
         let record: u64 = match self.record {
             Record::Lastlog => 292,
-            Record::Utmp if hit.entry.size() % 384 != 0 && hit.entry.size() % 400 == 0 => 400,
+            Record::Utmp if !hit.entry.size().is_multiple_of(384) && hit.entry.size().is_multiple_of(400) => {
+                400
+            }
             Record::Utmp => 384,
         };
         let content = hit.tree.open(hit.spot.node, hit.entry)?;

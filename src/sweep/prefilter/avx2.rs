@@ -65,9 +65,6 @@ pub(super) fn is_available() -> bool {
 impl Alphabet {
     fn new(members: &[bool; 256]) -> Self {
         let (mut low, mut high) = ([0; 16], [0; 16]);
-        for half in 0..8 {
-            high[half] = 1 << half;
-        }
         for (byte, _) in members.iter().enumerate().filter(|(_, is_in)| **is_in) {
             // Rows above ASCII share a bit with one below; any of its bytes may then pass the gate, too.
             low[byte % 16] |= 1 << (byte / 16 % 8);
@@ -286,8 +283,7 @@ fn write_positions(room: &mut [u16; LINE], base: usize, mut mask: u64) {
 #[target_feature(enable = "avx2")]
 fn prefetch_next(block: &Block, line: usize) {
     let next = block.as_ptr().wrapping_add(BLOCK + line * LINE);
-    // SAFETY: a prefetch of any address has no effect that the program can see.
-    unsafe { _mm_prefetch::<_MM_HINT_T0>(next.cast()) }
+    _mm_prefetch::<_MM_HINT_T0>(next.cast());
 }
 
 #[inline]

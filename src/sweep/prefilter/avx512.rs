@@ -102,7 +102,7 @@ impl Avx512 {
             }
         }
         // What the prefilter costs per byte grows with the sets, what it costs per candidate shrinks.
-        let short_sets = if short.len() <= 64 { 1 } else { SHORT_SETS_MAX };
+        let short_sets = if short.len() <= 200 { 1 } else { SHORT_SETS_MAX };
         let long_sets = match long.len() {
             0..=100 => 1,
             101..=400 => 2,
@@ -237,6 +237,29 @@ fn runs(short: &mut Masks, long: &mut Masks, zero: &Masks, first: usize) -> [u8;
     // A character and the zero behind it, as often as a window is long; the last zero may be missing.
     let zero_behind = _mm512_shrdi_epi64::<1>(z, z_next);
     let zero_behind_next = _mm512_srli_epi64::<1>(z_next);
+    let any = _mm512_and_si512(_mm512_or_si512(s, l), zero_behind);
+    let any_next = _mm512_and_si512(_mm512_or_si512(s_next, l_next), zero_behind_next);
+    let three = _mm512_ternarylogic_epi64::<AND>(
+        any,
+        _mm512_shrdi_epi64::<2>(any, any_next),
+        _mm512_shrdi_epi64::<4>(any, any_next),
+    );
+    let wide = match _mm512_test_epi64_mask(three, three) {
+        0 => 0,
+        _ => wide_runs([s, s_next], [l, l_next], [zero_behind, zero_behind_next]),
+    };
+    store_words(short, first, s4);
+    store_words(long, first, l6);
+    [_mm512_test_epi64_mask(s4, s4), _mm512_test_epi64_mask(l6, l6), wide]
+}
+
+/// Which lines have a run of four characters of short windows, or six of long ones, with zeros between.
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vbmi2")]
+fn wide_runs(
+    [s, s_next]: [__m512i; 2],
+    [l, l_next]: [__m512i; 2],
+    [zero_behind, zero_behind_next]: [__m512i; 2],
+) -> u8 {
     let ws = _mm512_and_si512(s, zero_behind);
     let ws_next = _mm512_and_si512(s_next, zero_behind_next);
     let ws2 = _mm512_and_si512(ws, _mm512_shrdi_epi64::<2>(ws, ws_next));
@@ -256,9 +279,7 @@ fn runs(short: &mut Masks, long: &mut Masks, zero: &Masks, first: usize) -> [u8;
         _mm512_shrdi_epi64::<10>(l, l_next),
     );
     let wide = _mm512_or_si512(ws4, wl6);
-    store_words(short, first, s4);
-    store_words(long, first, l6);
-    [_mm512_test_epi64_mask(s4, s4), _mm512_test_epi64_mask(l6, l6), _mm512_test_epi64_mask(wide, wide)]
+    _mm512_test_epi64_mask(wide, wide)
 }
 
 /// Looks for windows in the given lines, where the mask `kind` of the scratch lets one start.
@@ -336,8 +357,7 @@ fn write_positions(room: &mut [u16; LINE], base: i16, mask: u64, numbers: __m512
 #[target_feature(enable = "avx512f")]
 fn prefetch_next(block: &Block, line: usize) {
     let next = block.as_ptr().wrapping_add(BLOCK + line * LINE);
-    // SAFETY: a prefetch of any address has no effect that the program can see.
-    unsafe { _mm_prefetch::<_MM_HINT_T0>(next.cast()) }
+    _mm_prefetch::<_MM_HINT_T0>(next.cast());
 }
 
 #[inline]

@@ -18,7 +18,7 @@ pub(super) type Frequencies = [f32; CODES];
 #[derive(Clone)]
 struct Bucket<const WIDTH: usize> {
     /// Windows that bring a code, by position.
-    users: [[u16; CODES]; WIDTH],
+    users: [[u32; CODES]; WIDTH],
     /// Probability that the bucket accepts a byte, by position.
     accepts: [f32; WIDTH],
 }
@@ -29,34 +29,30 @@ impl<const WIDTH: usize> Bucket<WIDTH> {
     /// How much more often the bucket says yes with `codes` in it.
     fn cost_of(&self, codes: &[u8; WIDTH], frequencies: &Frequencies) -> f32 {
         let (mut before, mut after) = (1.0, 1.0);
-        for position in 0..WIDTH {
-            let code = usize::from(codes[position]);
-            let accepts = self.accepts[position];
+        for ((&code, users), accepts) in codes.iter().zip(&self.users).zip(self.accepts) {
+            let code = usize::from(code);
             before *= accepts;
-            let is_used = self.users[position][code] > 0;
-            after *= if is_used { accepts } else { accepts + frequencies[code] };
+            after *= if users[code] > 0 { accepts } else { accepts + frequencies[code] };
         }
         after - before
     }
 
     fn add(&mut self, codes: &[u8; WIDTH], frequencies: &Frequencies) {
-        for position in 0..WIDTH {
-            let code = usize::from(codes[position]);
-            let users = &mut self.users[position][code];
-            if *users == 0 {
-                self.accepts[position] += frequencies[code];
+        for ((&code, users), accepts) in codes.iter().zip(&mut self.users).zip(&mut self.accepts) {
+            let code = usize::from(code);
+            if users[code] == 0 {
+                *accepts += frequencies[code];
             }
-            *users += 1;
+            users[code] += 1;
         }
     }
 
     fn remove(&mut self, codes: &[u8; WIDTH], frequencies: &Frequencies) {
-        for position in 0..WIDTH {
-            let code = usize::from(codes[position]);
-            let users = &mut self.users[position][code];
-            *users -= 1;
-            if *users == 0 {
-                self.accepts[position] = (self.accepts[position] - frequencies[code]).max(0.0);
+        for ((&code, users), accepts) in codes.iter().zip(&mut self.users).zip(&mut self.accepts) {
+            let code = usize::from(code);
+            users[code] -= 1;
+            if users[code] == 0 {
+                *accepts = (*accepts - frequencies[code]).max(0.0);
             }
         }
     }

@@ -63,9 +63,9 @@ impl Index {
     }
 
     /// 1 when the window that `bytes` starts with (in its low end) may be in the index, else 0.
-    pub(super) fn admits(&self, bytes: u64) -> usize {
+    pub(super) fn admits(&self, bytes: u64) -> u32 {
         let hash = hash_of(key_of(bytes, self.mask));
-        usize::from(self.bitmap[word_of(hash)] >> (hash % 64) & 1 != 0)
+        u32::from(self.bitmap[word_of(hash)] >> (hash % 64) & 1 != 0)
     }
 
     /// Keeps the candidates whose hash is in the bitmap, in front of `positions`; returns how many.
@@ -77,7 +77,7 @@ impl Index {
             let position = positions[candidate];
             // `kept` never passes `candidate`; the remainder only shows the compiler that it is in bounds.
             positions[kept % BLOCK] = position;
-            kept += self.admits(load(block, position));
+            kept += usize::from(self.admits(load(block, position)) != 0);
         }
         kept
     }

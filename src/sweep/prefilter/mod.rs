@@ -29,8 +29,6 @@ mod rarity;
 mod wide;
 mod window;
 
-pub use wide::settle;
-
 use crate::error::{Error, Kind, Result};
 use crate::rules::{Encoding, Literal};
 use automaton::Automaton;
@@ -177,7 +175,8 @@ impl Prefilter {
     /// Appends every occurrence in `bytes` to `hits`, in no particular order.
     ///
     /// A literal amid UTF-16 text stands there twice: with the zero byte after each character and, one byte
-    /// before, with the zero byte ahead of each. Both are reported; [`settle`] keeps one of them.
+    /// before, with the zero byte ahead of each. Both are reported: which of them counts depends on where the
+    /// text begins, and that is the caller's knowledge.
     pub fn scan(&self, bytes: &[u8], hits: &mut Vec<Hit>) {
         if bytes.len() < LITERAL_MIN || self.literals.is_empty() {
             return;

@@ -14,6 +14,8 @@ use crate::rules::Literal;
 const SPAN: usize = 4;
 /// Bytes of a window.
 const WIDTH: usize = 3;
+/// Bytes that the stage looks at together.
+const GROUP: usize = 8;
 /// Ranges of bytes that the alphabet is covered with.
 const RANGES: usize = 3;
 
@@ -117,17 +119,12 @@ impl Kernel for Portable {
         let [members, zeros, marks] = &mut found.scratch.codes;
         self.gate.classify(block, members, zeros);
         mark_runs(members, zeros, marks);
-        let [mut narrow, mut wide] = [0_u64; 2];
-        let (marks, _) = marks.as_chunks::<LINE>();
-        for (line, marks) in marks.iter().enumerate().take(lines.min(LINES)) {
-            let any = marks.iter().fold(0, |any, mark| any | mark);
-            narrow |= u64::from(any & RUN != 0) << line;
-            wide |= u64::from(any & WIDE_RUN != 0) << line;
-        }
-        found.wide = wide;
-        let [candidates, none] = &mut found.candidates;
-        none.count = 0;
-        self.stage(block, narrow, candidates);
+        found.wide = lines_with(WIDE_RUN, marks) & u64::MAX >> (LINES - lines.clamp(1, LINES));
+        // The second list, for which there is no index, holds the groups.
+        let [candidates, groups] = &mut found.candidates;
+        list_groups(marks, lines, groups);
+        self.stage(block, groups, candidates);
+        groups.count = 0;
     }
 }
 
@@ -148,22 +145,36 @@ fn mark_runs(members: &Codes, zeros: &Codes, marks: &mut Codes) {
     }
 }
 
+/// Lines that have a place with `mark`.
+fn lines_with(mark: u8, marks: &Codes) -> u64 {
+    let (lines, _) = marks.as_chunks::<LINE>();
+    lines.iter().take(LINES).enumerate().fold(0, |found, (line, marks)| {
+        let any = marks.iter().fold(0, |any, mark| any | mark);
+        found | u64::from(any & mark != 0) << line
+    })
+}
+
+/// Lists the groups of eight bytes in the first `lines` lines that have a place marked [`RUN`], by number.
+fn list_groups(marks: &Codes, lines: usize, groups: &mut Candidates) {
+    let (words, _) = marks.as_chunks::<GROUP>();
+    let mut count = 0;
+    for (group, word) in words.iter().enumerate().take(lines.min(LINES) * LINE / GROUP) {
+        groups.positions[count % BLOCK] = u16::try_from(group).unwrap_or(0);
+        count += usize::from(u64::from_ne_bytes(*word) & u64::from_ne_bytes([RUN; GROUP]) != 0);
+    }
+    groups.count = count;
+}
+
 impl Portable {
-    /// Collects the even places of `lines` at which a window may start.
-    fn stage(&self, block: &Block, mut lines: u64, candidates: &mut Candidates) {
+    /// Collects the even places of the groups at which a window may start.
+    fn stage(&self, block: &Block, groups: &Candidates, candidates: &mut Candidates) {
         let mut count = 0;
-        while lines != 0 {
-            let line = usize::try_from(lines.trailing_zeros()).unwrap_or(0) % LINES;
-            lines &= lines - 1;
-            let Some(bytes) = block[line * LINE..].first_chunk::<{ LINE + 8 }>() else { break };
-            for group in 0..LINE / 8 {
-                let start = group * 8;
-                let (here, next) = (load(bytes, start), load(bytes, start + 6));
-                for (step, window) in [here, here >> 16, here >> 32, next].into_iter().enumerate() {
-                    let position = line * LINE + start + 2 * step;
-                    candidates.positions[count % BLOCK] = u16::try_from(position).unwrap_or(0);
-                    count += self.index.admits(window);
-                }
+        for &group in groups.positions.iter().take(groups.count) {
+            let start = usize::from(group) * GROUP % BLOCK;
+            let (here, next) = (load(block, start), load(block, start + 6));
+            for (step, window) in [here, here >> 16, here >> 32, next].into_iter().enumerate() {
+                candidates.positions[count % BLOCK] = u16::try_from(start + 2 * step).unwrap_or(0);
+                count += usize::from(self.index.admits(window) != 0);
             }
         }
         candidates.count = count;
@@ -171,8 +182,8 @@ impl Portable {
 }
 
 /// The eight bytes from `start`.
-fn load(bytes: &[u8; LINE + 8], start: usize) -> u64 {
-    bytes[start..].first_chunk().map_or(0, |word| u64::from_le_bytes(*word))
+fn load(block: &Block, start: usize) -> u64 {
+    block[start..].first_chunk().map_or(0, |word| u64::from_le_bytes(*word))
 }
 
 #[cfg(test)]

@@ -62,7 +62,7 @@ pub(super) fn class(byte: u8) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::Rarity;
+    use super::*;
 
     #[test]
     fn probabilities_add_up_and_rank_as_expected() {

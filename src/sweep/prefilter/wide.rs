@@ -5,27 +5,6 @@ use super::blocks::{BLOCK, Block, LINE, LINES};
 use super::window::Window;
 use crate::rules::{Encoding, Literal};
 
-/// Keeps one reading of each occurrence that can be read in both byte orders, and sorts `hits`.
-///
-/// Amid UTF-16 text, a literal stands once in little-endian form and, one byte earlier, once in big-endian
-/// form. Text starts at even offsets of the medium wherever a file system put it there, so the reading at
-/// the odd one is dropped. `base` is the offset on the medium of the slice that was scanned.
-pub fn settle(base: u64, hits: &mut Vec<Hit>) {
-    hits.sort_unstable_by_key(|hit| (hit.literal, hit.offset, hit.encoding));
-    hits.dedup_by(|later, earlier| {
-        let is_pair = later.literal == earlier.literal
-            && earlier.offset.checked_add(1) == Some(later.offset)
-            && earlier.encoding == Encoding::Utf16Be
-            && later.encoding == Encoding::Utf16Le;
-        let is_odd = u64::try_from(earlier.offset).is_ok_and(|offset| base.wrapping_add(offset) % 2 == 1);
-        if is_pair && is_odd {
-            *earlier = *later;
-        }
-        is_pair
-    });
-    hits.sort_unstable();
-}
-
 /// Copies every other byte, from `parity` on, of the lines in `wide` and of those beside them.
 ///
 /// The rest of `narrow` is left zero. Index `i` of `narrow` is byte `parity + 2 * i` of the block.
@@ -80,26 +59,5 @@ pub(super) fn confirm(
     let Some(before) = first.checked_sub(1) else { return };
     if here(before).is_some_and(|here| stands(here, 1, 0)) {
         hits.push(Hit { offset: before, literal: window.literal, encoding: Encoding::Utf16Be });
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn of_two_readings_the_one_at_the_even_offset_of_the_medium_stays() {
-        let hit = |offset, literal, encoding| Hit { offset, literal, encoding };
-        let readings = vec![
-            hit(9, 1, Encoding::Utf16Be),
-            hit(10, 1, Encoding::Utf16Le),
-            hit(10, 2, Encoding::Utf16Le),
-            hit(11, 2, Encoding::Utf16Be),
-        ];
-        for (base, kept) in [(0, hit(10, 1, Encoding::Utf16Le)), (1, hit(9, 1, Encoding::Utf16Be))] {
-            let mut hits = readings.clone();
-            settle(base, &mut hits);
-            assert_eq!(hits, [kept, hit(10, 2, Encoding::Utf16Le), hit(11, 2, Encoding::Utf16Be)]);
-        }
     }
 }

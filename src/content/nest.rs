@@ -1,0 +1,251 @@
+//! Containers in containers, within one budget for all of them.
+
+use super::{Cut, Decoder, Form, HEAD, Inner, Limits, Member, Sink, decode_error, recognise};
+use crate::error::{Error, Kind, Result};
+use crate::io::ReadAt;
+use std::cell::Cell;
+use std::collections::HashMap;
+use std::collections::hash_map::DefaultHasher;
+use std::hash::{Hash as _, Hasher as _};
+use std::io::Read;
+use std::time::Instant;
+
+/// Cuts that are kept of one content; the rest is counted.
+const CUTS_MAX: usize = 64;
+
+/// Decodes `content`, a stream of the disk that `decoder` recognised; every member goes to `sink`, those that
+/// are containers themselves as what they hold. Returns what was cut.
+///
+/// Content without a name of its own (a `.gz` that stores none) takes the name of its format as its path, so
+/// that it is told from the encoded bytes; where it is a container itself it adds nothing to its members'.
+pub fn decode(content: &dyn ReadAt, decoder: &Decoder, limits: &Limits, sink: Sink<'_>) -> Vec<Cut> {
+    let allowed = content.size().saturating_mul(limits.ratio_max).saturating_add(limits.bytes_free);
+    let budget = Budget {
+        bytes_left: Cell::new(allowed.min(limits.bytes_max)),
+        members_left: Cell::new(limits.members_max),
+        until: Instant::now().checked_add(limits.time_max),
+        spent: Cell::new(None),
+    };
+    let mut nest = Nest {
+        limits,
+        budget: &budget,
+        sink,
+        names: HashMap::new(),
+        cuts: Vec::new(),
+        more_cuts: 0,
+        told: false,
+    };
+    nest.open(decoder, Source::Disk(content), &Level { path: "", base: Some(0), depth: 1 });
+    nest.finish()
+}
+
+/// What is left for one content of the disk; all levels draw on it.
+struct Budget {
+    bytes_left: Cell<u64>,
+    members_left: Cell<u64>,
+    until: Option<Instant>,
+    /// What ran out first.
+    spent: Cell<Option<&'static str>>,
+}
+
+impl Budget {
+    fn spend(&self, what: &'static str) -> Error {
+        let what = self.spent.get().unwrap_or(what);
+        self.spent.set(Some(what));
+        Error::new(Kind::LimitExceeded, format!("budget of {what} used up; the rest is not decoded"))
+    }
+}
+
+/// What a decoder reads from.
+enum Source<'a> {
+    Disk(&'a dyn ReadAt),
+    Member(&'a mut dyn Read),
+}
+
+/// A container that is open.
+struct Level<'a> {
+    path: &'a str,
+    /// Offset of its first byte in the content of the disk, where it lies there as it is.
+    base: Option<u64>,
+    depth: usize,
+}
+
+/// The state of one nested decoding.
+struct Nest<'a, 'b> {
+    limits: &'a Limits,
+    budget: &'a Budget,
+    sink: Sink<'b>,
+    /// How often each path came, by its hash.
+    names: HashMap<u64, u32>,
+    cuts: Vec<Cut>,
+    more_cuts: u64,
+    /// Whether the spent budget is among the cuts.
+    told: bool,
+}
+
+impl Nest<'_, '_> {
+    /// Runs a decoder; what goes wrong is kept as a cut.
+    fn open(&mut self, decoder: &Decoder, source: Source<'_>, level: &Level<'_>) {
+        let visit = &mut |member: Member<'_>| self.member(member, level, decoder.name);
+        let outcome = match (decoder.form, source) {
+            (Form::Stream(decode), Source::Disk(content)) => {
+                decode(&mut Sequential { content, at: 0 }, visit)
+            }
+            (Form::Stream(decode), Source::Member(content)) => decode(content, visit),
+            (Form::Random(decode), Source::Disk(content)) => decode(content, visit),
+            (Form::Random(decode), Source::Member(content)) => match self.hold(content) {
+                Ok(held) => decode(&held, &mut |member| self.member(member, level, decoder.name)),
+                Err(error) => Err(error),
+            },
+        };
+        if let Err(error) = outcome {
+            self.cut(level.path, error.context(decoder.name));
+        }
+    }
+
+    /// A nested member in memory.
+    fn hold(&self, content: &mut dyn Read) -> Result<Vec<u8>> {
+        let mut held = Vec::new();
+        let limit = self.limits.held_max;
+        let read = content.take(limit.saturating_add(1)).read_to_end(&mut held).map_err(decode_error)?;
+        if u64::try_from(read).unwrap_or(u64::MAX) > limit {
+            return Err(Error::new(Kind::LimitExceeded, format!("nested content above {limit} bytes")));
+        }
+        Ok(held)
+    }
+
+    /// Looks at a member; an error ends the container that it lies in.
+    fn member(&mut self, member: Member<'_>, level: &Level<'_>, format: &str) -> Result<()> {
+        let left = self.budget.members_left.get().checked_sub(1);
+        self.budget.members_left.set(left.ok_or_else(|| self.budget.spend("members"))?);
+        let Member { name, stored, content } = member;
+        let path = join(level.path, name);
+        let base = stored.and_then(|at| level.base?.checked_add(at));
+        let mut metered = Metered { content, budget: self.budget };
+        let mut head = Vec::with_capacity(HEAD);
+        let limit = u64::try_from(HEAD).unwrap_or(u64::MAX);
+        let started = (&mut metered).take(limit).read_to_end(&mut head);
+        let decoder = recognise(&head);
+        let too_deep = level.depth >= self.limits.depth_max;
+        if started.is_ok() && decoder.is_some() && too_deep {
+            let error = format!("nested deeper than {} containers; not decoded", self.limits.depth_max);
+            self.cut(&path, Error::new(Kind::LimitExceeded, error));
+        }
+        // What came before the error is looked at all the same.
+        let mut rest = head.as_slice().chain(Failing(started.err())).chain(&mut metered);
+        match decoder.filter(|_| !too_deep) {
+            Some(decoder) => {
+                let depth = level.depth.saturating_add(1);
+                self.open(decoder, Source::Member(&mut rest), &Level { path: &path, base, depth });
+            }
+            None => {
+                let unnamed = if name.is_empty() { join(level.path, format.as_bytes()) } else { path };
+                let path = self.unique(unnamed);
+                if let Err(error) = (self.sink)(&Inner { path: &path, stored: base }, &mut rest) {
+                    self.cut(&path, error);
+                }
+            }
+        }
+        match self.budget.spent.get() {
+            Some(what) => Err(self.budget.spend(what)),
+            None => Ok(()),
+        }
+    }
+
+    /// A path that no member had before.
+    fn unique(&mut self, path: String) -> String {
+        let mut hasher = DefaultHasher::new();
+        path.hash(&mut hasher);
+        let count = self.names.entry(hasher.finish()).or_default();
+        *count = count.saturating_add(1);
+        if *count > 1 { format!("{path}#{count}") } else { path }
+    }
+
+    /// Keeps a cut. A budget that is used up fails every level on its way out and is told once, where it ran
+    /// out, whatever the decoders made of the error.
+    fn cut(&mut self, member: &str, error: Error) {
+        let error = match self.budget.spent.get() {
+            Some(_) if self.told => return,
+            Some(what) => {
+                self.told = true;
+                self.budget.spend(what)
+            }
+            None => error,
+        };
+        // The spent budget is told even behind a flood of others.
+        if self.cuts.len() < CUTS_MAX || self.told {
+            self.cuts.push(Cut { member: member.to_owned(), error });
+        } else {
+            self.more_cuts = self.more_cuts.saturating_add(1);
+        }
+    }
+
+    fn finish(mut self) -> Vec<Cut> {
+        if self.more_cuts > 0 {
+            let error = Error::new(Kind::Corrupt, format!("{} more members not read whole", self.more_cuts));
+            self.cuts.push(Cut { member: String::new(), error });
+        }
+        self.cuts
+    }
+}
+
+/// A member's path: names joined by `!`, as in `app.jar!/WEB-INF/web.xml`; unnamed content adds nothing.
+fn join(path: &str, name: &[u8]) -> String {
+    let name = crate::location::escape(name);
+    match (path.is_empty(), name.is_empty()) {
+        (_, true) => path.to_owned(),
+        (true, _) => name,
+        _ => format!("{path}!/{}", name.trim_start_matches('/')),
+    }
+}
+
+/// A reader that stops with an error when the budget is used up.
+struct Metered<'a> {
+    content: &'a mut dyn Read,
+    budget: &'a Budget,
+}
+
+impl Read for Metered<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        if self.budget.until.is_some_and(|until| Instant::now() > until) {
+            return Err(std::io::Error::other(self.budget.spend("time")));
+        }
+        let left = self.budget.bytes_left.get();
+        // Without anything left one more byte is asked for: content may end right here.
+        let allowed = buffer.len().min(usize::try_from(left).unwrap_or(usize::MAX).max(1));
+        let got = self.content.read(buffer.get_mut(..allowed).unwrap_or_default())?;
+        if got > 0 && left == 0 {
+            return Err(std::io::Error::other(self.budget.spend("decoded bytes")));
+        }
+        // What the level below used up meanwhile counts as well.
+        let left = self.budget.bytes_left.get();
+        self.budget.bytes_left.set(left.saturating_sub(u64::try_from(got).unwrap_or(u64::MAX)));
+        Ok(got)
+    }
+}
+
+/// An error put back into a reader; nothing without one.
+struct Failing(Option<std::io::Error>);
+
+impl Read for Failing {
+    fn read(&mut self, _: &mut [u8]) -> std::io::Result<usize> {
+        self.0.take().map_or(Ok(0), Err)
+    }
+}
+
+/// Reads content of the disk from its first byte on.
+struct Sequential<'a> {
+    content: &'a dyn ReadAt,
+    at: u64,
+}
+
+impl Read for Sequential<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let left = usize::try_from(self.content.size().saturating_sub(self.at)).unwrap_or(usize::MAX);
+        let length = buffer.len().min(left);
+        let part = buffer.get_mut(..length).unwrap_or_default();
+        self.content.read_at(self.at, part).map_err(std::io::Error::other)?;
+        self.at = self.at.saturating_add(u64::try_from(length).unwrap_or(u64::MAX));
+        Ok(length)
+    }
+}

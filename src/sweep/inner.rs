@@ -1,0 +1,118 @@
+//! Content inside content: streams that are decoded, and what they hold.
+
+use super::Encoded;
+use super::confirm::{Bench, Nowhere, ToDisk, Tools};
+use super::ground::Land;
+use super::stream::{self, Whose};
+use crate::content::{self, Cut, HEAD, Inner, Limits};
+use crate::coverage::{Gap, GapKind};
+use crate::error::{Error, Kind, Result};
+use crate::filesystem::{DataRun, Layout, Place};
+use crate::io::read_vec;
+use crate::location::{State, escape};
+
+/// What one stream came to, apart from candidates.
+#[derive(Debug, Default)]
+pub(super) struct Decoded {
+    /// Bytes that exist only decoded and went through the matchers.
+    pub(super) bytes: u64,
+    /// What was not read.
+    pub(super) gaps: Vec<Gap>,
+}
+
+/// Whether content in this state is looked at for decoders. A journal's blocks are no content by themselves.
+pub(super) fn is_decoded(state: State) -> bool {
+    matches!(state, State::Allocated | State::Orphan | State::Deleted)
+}
+
+/// Matches a stream in decoded form, and what is inside it.
+pub(super) fn sweep(tools: &Tools<'_>, item: &Encoded, bench: &mut Bench) -> Decoded {
+    let mut decoded = Decoded::default();
+    if let Some(land) = tools.ground.lands.get(item.land)
+        && let Err(error) = stream_of(tools, land, item, bench, &mut decoded)
+    {
+        decoded.gaps.push(gap(land, item, None, &error));
+    }
+    decoded
+}
+
+fn stream_of(
+    tools: &Tools<'_>,
+    land: &Land,
+    item: &Encoded,
+    bench: &mut Bench,
+    decoded: &mut Decoded,
+) -> Result<()> {
+    let Some(filesystem) = &land.filesystem else { return Ok(()) };
+    let entry = filesystem.entry(item.entry)?;
+    let Some(stream) = entry.streams.get(usize::from(item.stream)) else { return Ok(()) };
+    let content = filesystem.open(&entry, &stream.name)?;
+    let whose = Whose { land: item.land, entry: item.entry, stream: item.stream, state: item.state };
+    let mut decoder = item.decoder;
+    if decoder.is_none() {
+        decoded.bytes = stream::sweep(tools, content.as_ref(), whose, bench)?;
+        let length = content.size().min(u64::try_from(HEAD).unwrap_or(u64::MAX));
+        let head = read_vec(content.as_ref(), 0, usize::try_from(length).unwrap_or(0))?;
+        decoder = content::recognise(&head).filter(|_| is_decoded(item.state));
+    }
+    let Some(decoder) = decoder else { return Ok(()) };
+    let runs = match &stream.layout {
+        Layout::Runs(runs) => runs.as_slice(),
+        _ => &[],
+    };
+    let bytes = &mut decoded.bytes;
+    let cuts = content::decode(content.as_ref(), decoder, &Limits::default(), &mut |inner, reader| {
+        let stored = Stored { land, runs, base: inner.stored.unwrap_or(0) };
+        // What lies in the container as it is was swept with the disk: it is matched again for its path and
+        // its own windows, takes the place of the raw match, and does not count as decoded.
+        let is_stored = inner.stored.is_some() && !runs.is_empty();
+        let to_disk: &dyn ToDisk = if is_stored { &stored } else { &Nowhere };
+        let Inner { path, .. } = *inner;
+        let (length, outcome) = stream::sweep_reader(tools, reader, whose, (path, to_disk), bench);
+        if !is_stored {
+            *bytes = bytes.saturating_add(length);
+        }
+        outcome
+    });
+    decoded.gaps.extend(cuts.iter().map(|cut| gap(land, item, Some(cut), &cut.error)));
+    Ok(())
+}
+
+/// A member that lies on the disk as it is, in the runs of its container.
+#[derive(Debug)]
+struct Stored<'a> {
+    land: &'a Land,
+    runs: &'a [DataRun],
+    base: u64,
+}
+
+impl ToDisk for Stored<'_> {
+    fn to_disk(&self, logical: u64) -> Option<u64> {
+        let at = self.base.checked_add(logical)?;
+        let next = self.runs.partition_point(|run| run.logical <= at);
+        let run = self.runs.get(next.checked_sub(1)?).filter(|run| at < run.end())?;
+        match run.place {
+            Place::At(start) => self.land.volume.to_disk(start.checked_add(at.checked_sub(run.logical)?)?),
+            _ => None,
+        }
+    }
+}
+
+/// The gap that a cut leaves. What is left of a deleted file is rarely whole: that much is expected.
+fn gap(land: &Land, item: &Encoded, cut: Option<&Cut>, error: &Error) -> Gap {
+    let limited = matches!(error.kind(), Kind::LimitExceeded | Kind::Encrypted | Kind::Unsupported);
+    let kind = if limited || item.state == State::Deleted { GapKind::Limited } else { GapKind::Damaged };
+    // A path that cannot be built leaves the number, as in all gaps.
+    let paths = land.filesystem.as_ref().and_then(|filesystem| filesystem.paths(item.entry).ok());
+    let path = paths.and_then(|paths| paths.all.into_iter().next());
+    let path = path.map_or_else(|| format!("inode {}", item.entry.0), |path| escape(&path));
+    let member = cut.map(|cut| cut.member.as_str()).filter(|member| !member.is_empty());
+    Gap {
+        kind,
+        volume: land.volume.name.clone(),
+        disk_offset: None,
+        length: None,
+        path: Some(member.map_or(path.clone(), |member| format!("{path}!/{member}"))),
+        reason: error.to_string(),
+    }
+}
