@@ -77,7 +77,7 @@ fn entries() -> Vec<EntryFacts> {
 /// A report of `records` in one format.
 pub(crate) fn render(format: &str, records: &[OwnedRecord], colour: bool) -> String {
     let shared = Shared::default();
-    let settings = Settings { colour, ..Settings::default() };
+    let settings = Settings { colour };
     let mut report = (report::format(format).unwrap().create)(Box::new(shared.clone()), &settings).unwrap();
     for record in records {
         if let OwnedRecord::Summary(_) = record {
