@@ -130,6 +130,8 @@ fn every_container_of_one_disk_holds_the_same_bytes() {
         let facts = image.facts();
         assert_eq!((facts.format, facts.version.as_deref()), (format, Some(version)), "{name}");
         assert_eq!((facts.virtual_size, facts.stored_size), (image.size(), file.len() as u64), "{name}");
+        assert!(facts.notes.is_empty() || name == "snapshots.qcow2", "{name}: {:?}", facts.notes);
+        assert!(facts.unread.is_empty(), "{name}: {:?}", facts.unread);
         let disk = disk_of(image.size());
         let [_, encoded, holes, missing] = compare(image.as_ref(), &file, &disk);
         assert_eq!(missing, 0, "{name}");
