@@ -3,7 +3,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use residue::container::{OpenOptions, Spool, Unresolved, open_with};
-use residue::io::{Backing, ReadAt};
+use residue::io::Backing;
 use std::sync::Arc;
 
 fuzz_target!(|bytes: &[u8]| {
