@@ -5,6 +5,7 @@ use crate::io::Access;
 use crate::scan::Options;
 use clap::ValueEnum;
 use clap::builder::PossibleValuesParser;
+use std::path::PathBuf;
 
 /// How bytes get into memory.
 #[derive(Clone, Copy, Debug, Default, ValueEnum)]
@@ -27,6 +28,15 @@ pub(super) struct Input {
     /// How the image's bytes are read
     #[arg(long, value_name = "HOW", value_enum, default_value_t)]
     io: Io,
+    /// Parent (backing file) that the image may use; may be given several times
+    #[arg(long, value_name = "FILE")]
+    parent: Vec<PathBuf>,
+    /// Take parents from the image's own directory by their bare name
+    #[arg(long)]
+    allow_siblings: bool,
+    /// Scan what an image holds itself when its parent is not given; the rest counts as unread
+    #[arg(long)]
+    delta_only: bool,
 }
 
 fn formats() -> PossibleValuesParser {
@@ -41,6 +51,13 @@ impl Input {
             Io::Mmap => Access::Mapped,
             Io::Pread => Access::Pread,
         };
-        Options { container: self.container.clone(), access, ..Options::default() }
+        Options {
+            container: self.container.clone(),
+            access,
+            parents: self.parent.clone(),
+            allow_siblings: self.allow_siblings,
+            delta_only: self.delta_only,
+            ..Options::default()
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! An opened disk: container, volumes, and what each volume holds.
 
 use super::Options;
-use crate::container::{self, Image};
+use crate::container::{self, Image, Unresolved};
 use crate::error::Result;
 use crate::filesystem::{self, FileSystem, Recognised};
 use crate::io::{self, ReadAt};
@@ -44,6 +44,9 @@ pub fn open(path: &Path, options: &Options) -> Result<Disk> {
         format: options.container.clone(),
         path: Some(path.to_path_buf()),
         access: options.access,
+        parents: options.parents.clone(),
+        allow_siblings: options.allow_siblings,
+        unresolved: if options.delta_only { Unresolved::Gap } else { Unresolved::default() },
         ..container::OpenOptions::default()
     };
     let image = container::open_with(source, &opening).map_err(|error| error.in_file(path))?;

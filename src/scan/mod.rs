@@ -285,7 +285,7 @@ fn summarise(image: String, outcome: &Outcome, options: &Options) -> Summary {
 }
 
 impl Disk {
-    /// Gaps for volumes whose content is not understood.
+    /// Gaps for volumes whose content is not understood, and for what the container could not deliver.
     fn opaque_gaps(&self) -> Vec<Gap> {
         let opaque = self.volumes.iter().filter_map(|volume| {
             let reason = volume.opaque()?;
@@ -317,7 +317,15 @@ impl Disk {
                 ),
             },
         );
-        opaque.chain(cut).collect()
+        let unread = self.image.facts().unread.iter().map(|reason| Gap {
+            kind: GapKind::Unread,
+            volume: String::new(),
+            disk_offset: None,
+            length: None,
+            path: None,
+            reason: reason.clone(),
+        });
+        opaque.chain(cut).chain(unread).collect()
     }
 
     fn opaque_bytes(&self) -> u64 {

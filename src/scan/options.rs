@@ -11,6 +11,12 @@ pub struct Options {
     pub container: Option<String>,
     /// How the image is read.
     pub access: Access,
+    /// Parents (backing files) that the image may use.
+    pub parents: Vec<PathBuf>,
+    /// Whether parents may be taken from the image's own directory by their bare name.
+    pub allow_siblings: bool,
+    /// Whether an image whose parent is not given is scanned for what it holds itself; the rest is unread.
+    pub delta_only: bool,
     /// Worker threads; 0 for one a core.
     pub threads: usize,
     /// Whether findings carry their secrets.
@@ -42,6 +48,9 @@ impl Default for Options {
         Self {
             container: None,
             access: Access::Auto,
+            parents: Vec::new(),
+            allow_siblings: false,
+            delta_only: false,
             threads: 0,
             show_secrets: false,
             only: Vec::new(),
