@@ -183,9 +183,19 @@ pub(super) fn parse(pattern: &str) -> Result<Hir, String> {
         .map_err(|error| error.to_string())
 }
 
+/// Memory of one regex's lazy automaton in each thread. The default of 2 MiB is made for long haystacks.
+const LAZY_DFA_SIZE_MAX: usize = 256 << 10;
+
 fn build(hirs: &[Hir]) -> Result<meta::Regex, String> {
     meta::Builder::new()
-        .configure(meta::Config::new().utf8_empty(false).nfa_size_limit(Some(REGEX_SIZE_MAX)))
+        .configure(
+            meta::Config::new()
+                .utf8_empty(false)
+                .nfa_size_limit(Some(REGEX_SIZE_MAX))
+                // Windows are short and hold a keyword for certain: a search ahead of the search is lost work.
+                .auto_prefilter(false)
+                .hybrid_cache_capacity(LAZY_DFA_SIZE_MAX),
+        )
         .build_many_from_hir(hirs)
         .map_err(|error| error.to_string())
 }
