@@ -61,9 +61,13 @@ fn state(state: EntryState) -> &'static str {
 
 /// SHA-256 of a stream's content, in hexadecimal.
 pub(super) fn sha256(filesystem: &dyn FileSystem, entry: &Entry, stream: &StreamName) -> Result<String> {
-    let content = filesystem.open(entry, stream)?;
+    digest(filesystem.open(entry, stream)?.as_ref())
+}
+
+/// SHA-256 of all bytes of a layer, in hexadecimal.
+pub(super) fn digest(content: &dyn ReadAt) -> Result<String> {
     let mut hasher = Sha256::new();
-    copy(content.as_ref(), 0, content.size(), &mut |bytes| {
+    copy(content, 0, content.size(), &mut |bytes| {
         hasher.update(bytes);
         Ok(())
     })?;

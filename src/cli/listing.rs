@@ -1,12 +1,16 @@
 //! Walks the file systems of a disk for listings and timelines.
 
 use super::{entries, output};
-use crate::error::Result;
-use crate::filesystem::{Entry, EntryKind, EntryState, FileSystem, Recognised, Stream, StreamName, Walked};
+use crate::error::{Kind, Result};
+use crate::filesystem::{
+    Entry, EntryKind, EntryState, FileSystem, Recognised, RunReader, Stream, StreamName, Walked,
+};
+use crate::io::ReadAt;
 use crate::location::escape;
 use crate::record::EntryFacts;
 use crate::scan::Disk;
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
 /// Which entries and streams are listed.
 #[derive(Clone, Debug, Default)]
@@ -38,7 +42,7 @@ pub(super) fn walk(
     select: &Select,
     emit: &mut dyn FnMut(&EntryFacts) -> Result<()>,
 ) -> Result<Walk> {
-    let mut listing = Listing { select, emit, complete: true };
+    let mut listing = Listing { select, emit, complete: true, volume: None };
     let mut file_systems: u64 = 0;
     for mounted in &disk.volumes {
         let name = &mounted.volume.name;
@@ -48,6 +52,7 @@ pub(super) fn walk(
         match &mounted.content {
             Recognised::Opened(filesystem) => {
                 file_systems = file_systems.saturating_add(1);
+                listing.volume = Some(mounted.reader.clone());
                 listing.filesystem(name, filesystem.as_ref())?;
             }
             Recognised::Opaque { facts, error } => {
@@ -64,6 +69,8 @@ struct Listing<'a> {
     select: &'a Select,
     emit: &'a mut dyn FnMut(&EntryFacts) -> Result<()>,
     complete: bool,
+    /// The bytes of the volume that is walked.
+    volume: Option<Arc<dyn ReadAt>>,
 }
 
 impl Listing<'_> {
@@ -108,6 +115,13 @@ impl Listing<'_> {
                 match entries::sha256(filesystem, entry, &stream.name) {
                     Ok(digest) => facts.sha256 = Some(digest),
                     Err(error) => {
+                        // What is encrypted has a digest all the same: that of its bytes as they are stored.
+                        let encrypted = error.kind() == Kind::Encrypted;
+                        facts.sha256 = self
+                            .volume
+                            .clone()
+                            .filter(|_| encrypted)
+                            .and_then(|volume| entries::digest(&RunReader::new(volume, stream)).ok());
                         self.complete = false;
                         facts.error = Some(error.to_string());
                     }
