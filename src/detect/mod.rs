@@ -131,7 +131,7 @@ impl Detector {
     /// The rules that come with the program.
     ///
     /// # Errors
-    /// [`Kind::Usage`](crate::error::Kind::Usage) when a rule is wrong.
+    /// [`Kind::Usage`] when a rule is wrong.
     pub fn builtin() -> Result<Self> {
         Self::new(RuleSet::builtin()?)
     }
@@ -139,7 +139,7 @@ impl Detector {
     /// The rules of `set`. A team's rule that cannot be applied is left out and named in the set's warnings.
     ///
     /// # Errors
-    /// [`Kind::Usage`](crate::error::Kind::Usage) when one of the built-in rules is wrong.
+    /// [`Kind::Usage`] when one of the built-in rules is wrong.
     pub fn new(mut set: RuleSet) -> Result<Self> {
         let mut rules = Vec::new();
         let mut warnings = Vec::new();
