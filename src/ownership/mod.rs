@@ -84,6 +84,11 @@ pub struct Hold {
 }
 
 impl Hold {
+    /// The entry and the index of its stream, where a stream holds the bytes.
+    pub fn stream(&self) -> Option<(EntryId, u16)> {
+        self.owner.map(|owner| (owner.entry(), owner.stream))
+    }
+
     /// The logical offset of a place within the span.
     pub fn logical_at(&self, offset: u64) -> u64 {
         self.logical.saturating_add(offset.saturating_sub(self.span.start))

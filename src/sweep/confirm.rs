@@ -117,7 +117,7 @@ impl Bench {
         let mut hits = std::mem::take(&mut self.hits);
         hits.sort_unstable();
         for hit in &hits {
-            let length = self.hit_length(tools, hit);
+            let length = tools.hit_length(hit);
             if wanted(hit.offset..hit.offset.saturating_add(length)) {
                 self.at_disk(tools, disk, bytes, hit, length);
             }
@@ -134,7 +134,7 @@ impl Bench {
         hits.sort_unstable();
         let hold = land.hold(seam.head);
         for hit in &hits {
-            let length = self.hit_length(tools, hit);
+            let length = tools.hit_length(hit);
             let end = hit.offset.saturating_add(length);
             if hit.offset < border && end > border && hold.span.start == seam.head {
                 let before = to_u64(border.saturating_sub(hit.offset));
@@ -145,11 +145,6 @@ impl Bench {
         }
         hits.clear();
         self.hits = hits;
-    }
-
-    fn hit_length(&self, tools: &Tools<'_>, hit: &Hit) -> usize {
-        let literal = tools.prefilter.literals().get(hit.literal);
-        literal.map_or(0, |literal| literal.bytes.len().saturating_mul(hit.encoding.width()))
     }
 
     fn at_disk(&mut self, tools: &Tools<'_>, disk: u64, bytes: &[u8], hit: &Hit, length: usize) {
@@ -187,7 +182,7 @@ impl Bench {
             // The literal runs over the end of its owner: two things that only happen to be neighbours.
             return;
         }
-        let entry = hold.owner.map(|owner| (owner.entry(), owner.stream));
+        let entry = hold.stream();
         let is_stream = hold.owner.is_some();
         let state = land.state(hold);
         let straight = from >= hold.span.start && to <= hold.span.end;
@@ -218,7 +213,7 @@ impl Bench {
     fn through_view(&mut self, tools: &Tools<'_>, land_index: usize, hold: &Hold, hit: &Hit, at: u64) {
         let Some(land) = tools.ground.lands.get(land_index) else { return };
         let Some(view) = self.take_view(land_index, land, hold) else { return };
-        let (before, after) = tools.reach(hit, self.hit_length(tools, hit));
+        let (before, after) = tools.reach(hit, tools.hit_length(hit));
         let (start, bytes) =
             view.1.read(land.reader.as_ref(), at.saturating_sub(before)..at.saturating_add(after));
         let position = to_usize(at.saturating_sub(start));
@@ -227,7 +222,7 @@ impl Bench {
             let to_disk = Stitched { view: &view.1, land };
             let content = Content {
                 land: land_index,
-                entry: hold.owner.map(|owner| (owner.entry(), owner.stream)),
+                entry: hold.stream(),
                 state: land.state(hold),
                 bytes: &bytes,
                 logical: start,
@@ -245,7 +240,7 @@ impl Bench {
 
     /// The view of a hold, from the cache where the last one fits.
     fn take_view(&mut self, land_index: usize, land: &Land, hold: &Hold) -> Option<(ViewKey, View)> {
-        let owner = hold.owner.map(|owner| (owner.entry(), owner.stream));
+        let owner = hold.stream();
         let by_span = owner.is_none() || hold.zone == Zone::Run;
         let start = if by_span { hold.span.start } else { 0 };
         let key = ViewKey { land: land_index, owner, zone: hold.zone, start };
@@ -265,7 +260,7 @@ impl Bench {
     /// Runs the rules of a hit on a window of content; `position` is the hit's first byte in it.
     pub(super) fn rules(&mut self, tools: &Tools<'_>, content: &Content<'_>, hit: &Hit, position: usize) {
         let width = hit.encoding.width();
-        let length = self.hit_length(tools, hit);
+        let length = tools.hit_length(hit);
         if is_shadow(content, hit, position, length) {
             return;
         }
@@ -338,6 +333,12 @@ fn candidate(
 }
 
 impl Tools<'_> {
+    /// Bytes that a hit's literal takes on the medium.
+    pub(super) fn hit_length(&self, hit: &Hit) -> usize {
+        let literal = self.prefilter.literals().get(hit.literal);
+        literal.map_or(0, |literal| literal.bytes.len().saturating_mul(hit.encoding.width()))
+    }
+
     /// Bytes before and from the first byte of a hit that its rules, and the choice of byte order, look at.
     pub(super) fn reach(&self, hit: &Hit, length: usize) -> (u64, u64) {
         let (width, reach) = (hit.encoding.width(), self.detector.reach(hit.literal));

@@ -218,8 +218,7 @@ fn chunk(
     tools.prefilter.scan(content.bytes.get(search).unwrap_or_default(), &mut hits);
     hits.sort_unstable();
     for hit in &hits {
-        let literal = tools.prefilter.literals().get(hit.literal);
-        let length = literal.map_or(0, |literal| literal.bytes.len().saturating_mul(hit.encoding.width()));
+        let length = tools.hit_length(hit);
         let start = base.saturating_add(hit.offset);
         if start.saturating_add(length) <= fresh {
             continue;
