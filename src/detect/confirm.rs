@@ -24,15 +24,20 @@ pub(super) struct Run<'a> {
     pub(super) keyword: usize,
 }
 
-/// Emits every match of a rule with a regex that contains the hit.
-pub(super) fn regex(run: Run<'_>, scratch: &mut Scratch, window: &Window<'_>, emit: &mut dyn FnMut(Match)) {
-    let Some(engine) = run.compiled.engine() else { return };
-    let Some(placement) = run.compiled.placement(run.keyword) else { return };
-    let Some(literal) = run.compiled.literals.get(run.keyword) else { return };
+/// Emits every match of a rule with a regex that contains the hit; says whether the hit passed the gate.
+pub(super) fn regex(
+    run: Run<'_>,
+    scratch: &mut Scratch,
+    window: &Window<'_>,
+    emit: &mut dyn FnMut(Match),
+) -> bool {
+    let Some(engine) = run.compiled.engine() else { return false };
+    let Some(placement) = run.compiled.placement(run.keyword) else { return false };
+    let Some(literal) = run.compiled.literals.get(run.keyword) else { return false };
     let keyword_end = window.hit.saturating_add(literal.bytes.len());
-    let Some(following) = window.bytes.get(keyword_end..) else { return };
-    if placement.gate.refuses(following) {
-        return;
+    let Some(following) = window.bytes.get(keyword_end..) else { return false };
+    if placement.gate.refuses(following, true) {
+        return false;
     }
     let search = Search { engine, placement, window, keyword_end, group: run.compiled.rule.secret_group };
     search.run(scratch.cache(run.index, engine), &mut |span| {
@@ -43,6 +48,7 @@ pub(super) fn regex(run: Run<'_>, scratch: &mut Scratch, window: &Window<'_>, em
             emit(found);
         }
     });
+    true
 }
 
 /// Emits the match of a rule with a walker.
@@ -156,7 +162,7 @@ mod tests {
                     continue;
                 };
                 let keyword_end = window.hit + wanted.bytes.len();
-                if placement.gate.refuses(&window.bytes[keyword_end..]) {
+                if placement.gate.refuses(&window.bytes[keyword_end..], true) {
                     continue;
                 }
                 let group = compiled.rule.secret_group;

@@ -6,11 +6,14 @@
 mod check;
 mod compile;
 mod confirm;
+mod cost;
+mod gate;
 mod judge;
 mod placement;
 mod required;
 mod validate;
 mod walk;
+mod ways;
 
 use crate::error::{Error, Kind, Result};
 use crate::rules::{Category, Encoding, Literal, Rule, RuleSet, Severity, Verdict};
@@ -22,6 +25,7 @@ use std::fmt;
 use std::ops::Range;
 
 pub use check::{Found, Problem, Trial, check};
+pub use cost::{LiteralCost, Meter, RuleCost};
 pub use validate::names as validators;
 
 /// How much content around a literal the rules that bring it want to see, in characters of the literal.
@@ -219,7 +223,7 @@ impl Detector {
             Body::Walker(walker) => (walker.refuses)(before, from),
             Body::Regex(_) => compiled
                 .placement(user.keyword)
-                .is_some_and(|placement| placement.gate.refuses(from.get(len..).unwrap_or_default())),
+                .is_some_and(|placement| placement.gate.refuses(from.get(len..).unwrap_or_default(), false)),
         })
     }
 
@@ -236,7 +240,9 @@ impl Detector {
             let run = Run { index: user.rule, compiled, keyword: user.keyword };
             match &compiled.body {
                 Body::Walker(walker) => confirm::walker(run, walker, window, emit),
-                Body::Regex(_) => confirm::regex(run, scratch, window, emit),
+                Body::Regex(_) => {
+                    confirm::regex(run, scratch, window, emit);
+                }
             }
         }
     }

@@ -5,6 +5,8 @@
 //! how many from it on, which bytes can follow it, and whether every match has one at all. All answers err on
 //! the side of more: assertions such as `\b` count as true.
 
+use super::gate::{ByteSet, Gate};
+use super::ways::{Longest, UNBOUNDED, Ways, ranges};
 use aho_corasick::automaton::{Automaton as _, StateID as KeywordState};
 use aho_corasick::nfa::noncontiguous::NFA as Keywords;
 use aho_corasick::{Anchored, MatchKind};
@@ -15,11 +17,6 @@ use std::rc::Rc;
 
 /// Longest match in bytes that is looked at; what a regex allows beyond it is cut.
 pub(super) const SPAN_MAX: usize = 4096;
-/// Bytes after a keyword that the gate looks at one by one.
-const GATE_LEN_MAX: usize = 20;
-/// How far the gate looks for a separator.
-const SEPARATOR_REACH_MAX: usize = 128;
-
 /// Where one keyword stands in the matches that are attributed to it.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Placement {
@@ -31,56 +28,6 @@ pub(super) struct Placement {
     pub(super) is_clipped: bool,
     /// What must follow.
     pub(super) gate: Gate,
-}
-
-/// What must follow a keyword for a match to be possible.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Gate {
-    /// For each of the next bytes the values it can have.
-    steps: Vec<ByteSet>,
-    /// One of these bytes must stand within so many bytes after the keyword.
-    separator: Option<(ByteSet, usize)>,
-}
-
-impl Gate {
-    /// Whether no match is possible, given the bytes that follow the keyword. What lies beyond them is
-    /// unknown.
-    pub(super) fn refuses(&self, following: &[u8]) -> bool {
-        if following.iter().zip(&self.steps).any(|(&byte, set)| !set.contains(byte)) {
-            return true;
-        }
-        self.separator.as_ref().is_some_and(|(set, reach)| {
-            following.get(..*reach).is_some_and(|near| !near.iter().any(|&byte| set.contains(byte)))
-        })
-    }
-}
-
-/// A set of byte values.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct ByteSet([u128; 2]);
-
-impl ByteSet {
-    fn insert(&mut self, byte: u8) {
-        self.0[usize::from(byte >> 7)] |= 1 << (byte & 127);
-    }
-
-    pub(super) fn contains(&self, byte: u8) -> bool {
-        self.0[usize::from(byte >> 7)] & (1 << (byte & 127)) != 0
-    }
-
-    fn insert_range(&mut self, start: u8, end: u8) {
-        (start..=end).for_each(|byte| self.insert(byte));
-    }
-
-    fn is_full(self) -> bool {
-        self.0 == [u128::MAX; 2]
-    }
-
-    fn of(bytes: &[u8]) -> Self {
-        let mut set = Self::default();
-        bytes.iter().for_each(|&byte| set.insert(byte));
-        set
-    }
 }
 
 /// What is known of a rule's matches.
@@ -168,9 +115,6 @@ struct Head {
     /// States of the regex right behind the keyword.
     reached: BTreeSet<StateID>,
 }
-
-/// A length without bound.
-const UNBOUNDED: usize = usize::MAX / 4;
 
 type Pair = (StateID, KeywordState);
 
@@ -312,209 +256,32 @@ impl<'a> Product<'a> {
 struct Ahead<'a> {
     nfa: &'a NFA,
     to_match: Longest<'a>,
-    /// The same without each of the [`SEPARATORS`].
-    without: Vec<(ByteSet, Longest<'a>)>,
+    ways: Ways<'a>,
 }
-
-/// Sets of separators, the smallest first.
-const SEPARATORS: [&[u8]; 6] = [b"=", b"=:", b"=:>", b"=:>,|?(", b"=:>,|?(\"'`", b"=:>,|?(\"'` \t\r\n"];
 
 impl<'a> Ahead<'a> {
     fn new(nfa: &'a NFA) -> Self {
-        let without = SEPARATORS
-            .iter()
-            .map(|bytes| {
-                let set = ByteSet::of(bytes);
-                (set, Longest::new(nfa, set))
-            })
-            .collect();
-        Self { nfa, to_match: Longest::new(nfa, ByteSet::default()), without }
+        Self { nfa, to_match: Longest::new(nfa, ByteSet::default()), ways: Ways::new(nfa) }
     }
 
     /// A placement with all but what lies before the keyword; `after` counts from behind it.
     fn look(&mut self, reached: &BTreeSet<StateID>) -> Placement {
         let after = self.to_match.of(reached).len;
-        let separator = self.without.iter_mut().find_map(|(set, longest)| {
-            let ahead = longest.of(reached);
-            (!ahead.has_match && ahead.len < SEPARATOR_REACH_MAX).then_some((*set, ahead.len + 1))
-        });
         Placement {
             before: 0,
             after: after.min(SPAN_MAX),
             is_clipped: after > SPAN_MAX,
-            gate: Gate { steps: steps(self.nfa, reached), separator },
+            gate: Gate::new(self.nfa, reached, &mut self.ways, after),
         }
     }
-}
-
-/// The longest way from a state on, without some bytes.
-struct Longest<'a> {
-    nfa: &'a NFA,
-    /// How many of the byte values below each are allowed.
-    allowed_below: [u16; 257],
-    /// For each state, once it is known.
-    known: Vec<Visit>,
-}
-
-/// What is known of a state.
-#[derive(Clone, Copy, Default, PartialEq, Eq)]
-enum Visit {
-    #[default]
-    Unseen,
-    Open,
-    Done(Way),
-}
-
-/// A longest way.
-#[derive(Clone, Copy, Default, PartialEq, Eq)]
-struct Way {
-    /// Most bytes it consumes; [`UNBOUNDED`] where something repeats for ever.
-    len: usize,
-    /// Whether a match can be reached.
-    has_match: bool,
-}
-
-impl Way {
-    fn or(self, other: Self) -> Self {
-        Self { len: self.len.max(other.len), has_match: self.has_match || other.has_match }
-    }
-}
-
-impl<'a> Longest<'a> {
-    fn new(nfa: &'a NFA, forbidden: ByteSet) -> Self {
-        let mut allowed_below = [0; 257];
-        for byte in 0..=255_u8 {
-            let at = usize::from(byte);
-            allowed_below[at + 1] = allowed_below[at] + u16::from(!forbidden.contains(byte));
-        }
-        Self { nfa, allowed_below, known: vec![Visit::Unseen; nfa.states().len()] }
-    }
-
-    fn of(&mut self, states: &BTreeSet<StateID>) -> Way {
-        states.iter().fold(Way::default(), |way, &state| way.or(self.visit(state)))
-    }
-
-    /// Depth first, with a stack of its own: a repetition is as deep as its count.
-    fn visit(&mut self, start: StateID) -> Way {
-        let mut stack = vec![start];
-        while let Some(&state) = stack.last() {
-            if let Visit::Done(_) = self.known[state.as_usize()] {
-                stack.pop();
-                continue;
-            }
-            let is_return = self.known[state.as_usize()] == Visit::Open;
-            self.known[state.as_usize()] = Visit::Open;
-            let mut way = Way { len: 0, has_match: matches!(self.nfa.state(state), State::Match { .. }) };
-            let mut waits = false;
-            self.successors(state, |next, len, known| match known {
-                Visit::Done(rest) => way = way.or(Way { len: rest.len.saturating_add(len), ..rest }),
-                // A state that is still open leads back to itself.
-                Visit::Open => way.len = UNBOUNDED,
-                Visit::Unseen if is_return => {}
-                Visit::Unseen => {
-                    waits = true;
-                    stack.push(next);
-                }
-            });
-            if !waits {
-                way.len = way.len.min(UNBOUNDED);
-                self.known[state.as_usize()] = Visit::Done(way);
-                stack.pop();
-            }
-        }
-        match self.known[start.as_usize()] {
-            Visit::Done(way) => way,
-            _ => Way::default(),
-        }
-    }
-
-    fn successors(&self, state: StateID, mut each: impl FnMut(StateID, usize, Visit)) {
-        let mut go = |next: StateID, len: usize| each(next, len, self.known[next.as_usize()]);
-        let is_open = |start: u8, end: u8| {
-            self.allowed_below[usize::from(end) + 1] > self.allowed_below[usize::from(start)]
-        };
-        match self.nfa.state(state) {
-            State::Look { next, .. } | State::Capture { next, .. } => go(*next, 0),
-            State::Union { alternates } => alternates.iter().for_each(|next| go(*next, 0)),
-            State::BinaryUnion { alt1, alt2 } => [*alt1, *alt2].into_iter().for_each(|next| go(next, 0)),
-            State::Fail | State::Match { .. } => {}
-            consuming => ranges(consuming, |start, end, next| {
-                if is_open(start, end) {
-                    go(next, 1);
-                }
-            }),
-        }
-    }
-}
-
-/// For each of the next bytes the values with which the automaton can go on.
-fn steps(nfa: &NFA, reached: &BTreeSet<StateID>) -> Vec<ByteSet> {
-    let mut out = Vec::new();
-    let mut layer = closure(nfa, reached.iter().copied());
-    let has_match = |layer: &BTreeSet<StateID>| {
-        layer.iter().any(|&state| matches!(nfa.state(state), State::Match { .. }))
-    };
-    while out.len() < GATE_LEN_MAX && !has_match(&layer) && !layer.is_empty() {
-        let mut set = ByteSet::default();
-        let mut targets = BTreeSet::new();
-        for &state in &layer {
-            ranges(nfa.state(state), |start, end, next| {
-                set.insert_range(start, end);
-                targets.insert(next);
-            });
-        }
-        out.push(set);
-        layer = closure(nfa, targets);
-    }
-    // Trailing positions that let everything pass only cost time.
-    while out.last().is_some_and(|set| set.is_full()) {
-        out.pop();
-    }
-    out
-}
-
-/// The ranges of bytes that a state consumes, and where each leads.
-fn ranges(state: &State, mut each: impl FnMut(u8, u8, StateID)) {
-    match state {
-        State::ByteRange { trans } => each(trans.start, trans.end, trans.next),
-        State::Sparse(sparse) => {
-            sparse.transitions.iter().for_each(|trans| each(trans.start, trans.end, trans.next));
-        }
-        State::Dense(dense) => (0..=255)
-            .filter_map(|byte| Some((byte, dense.matches_byte(byte)?)))
-            .for_each(|(byte, next)| each(byte, byte, next)),
-        _ => {}
-    }
-}
-
-/// All consuming and matching states that are reached without consuming a byte.
-fn closure(nfa: &NFA, states: impl IntoIterator<Item = StateID>) -> BTreeSet<StateID> {
-    let mut stack: Vec<StateID> = states.into_iter().collect();
-    let mut seen = BTreeSet::new();
-    let mut out = BTreeSet::new();
-    while let Some(state) = stack.pop() {
-        if !seen.insert(state) {
-            continue;
-        }
-        match nfa.state(state) {
-            State::Look { next, .. } | State::Capture { next, .. } => stack.push(*next),
-            State::Union { alternates } => stack.extend(alternates.iter()),
-            State::BinaryUnion { alt1, alt2 } => stack.extend([*alt1, *alt2]),
-            State::Fail => {}
-            State::ByteRange { .. } | State::Sparse(_) | State::Dense(_) | State::Match { .. } => {
-                out.insert(state);
-            }
-        }
-    }
-    out
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use regex_automata::nfa::thompson;
 
-    fn of(pattern: &str, keywords: &[&str], ignore_case: bool) -> Analysis {
+    pub(in crate::detect) fn of(pattern: &str, keywords: &[&str], ignore_case: bool) -> Analysis {
         let nfa = thompson::Compiler::new()
             .configure(thompson::Config::new().utf8(false))
             .syntax(regex_automata::util::syntax::Config::new().unicode(false).utf8(false))
@@ -546,15 +313,5 @@ mod tests {
         assert!(!of("(?:abcd|efgh)[0-9]", &["abcd", "efgh"], false).has_bare_match);
         assert!(of("(?i)abcd[0-9]", &["abcd"], false).has_bare_match);
         assert!(!of("(?i)abcd[0-9]", &["abcd"], true).has_bare_match);
-    }
-
-    #[test]
-    fn the_gate_refuses_what_cannot_become_a_match_and_nothing_else() {
-        let token = &of("ghp_[a-z]{36}", &["ghp_"], false).placements[0].gate;
-        assert!(token.refuses(b"abc-") && !token.refuses(b"abc") && !token.refuses(&[b'a'; 36]));
-        let assignment = &of("(?i)password[ ]{0,9}[=:]x{1,20}", &["password"], true).placements[0].gate;
-        assert!(assignment.refuses(b" of the user") && !assignment.refuses(b"   =xx"));
-        let bounded = &of("password.{0,20}=", &["password"], false).placements[0].gate;
-        assert!(bounded.refuses(&[b'a'; 21]) && !bounded.refuses(&[b'a'; 20]));
     }
 }
