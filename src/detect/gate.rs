@@ -5,65 +5,106 @@
 //! next positions can have, a byte that every way to a match passes, and a run of token characters that none
 //! gets around. All answers err on the side of "possible"; assertions such as `\b` count as true.
 
-use super::ways::{Ways, closure, ranges};
-use regex_automata::nfa::thompson::{NFA, State};
-use regex_automata::util::primitives::StateID;
-use std::collections::BTreeSet;
+use super::graph::Graph;
+use super::ways::Ways;
 
-/// Bytes after a keyword that the gate looks at one by one.
+/// Bytes beside a keyword that the gate looks at one by one.
 const STEPS_MAX: usize = 20;
 /// How far the gate looks for a run.
 const RUN_REACH_MAX: usize = 1024;
 
-/// What must follow a keyword for a match to be possible.
+/// What must stand on one side of a keyword for a match to be possible.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Gate {
-    /// For each of the next bytes the values it can have.
+    /// For each of the next bytes, away from the keyword, the values it can have.
     steps: Vec<ByteSet>,
-    /// What must stand somewhere after the keyword.
+    /// What must stand somewhere on this side.
     needs: Vec<Need>,
 }
 
-/// Something that must stand somewhere after a keyword.
+/// Something that must stand somewhere beside a keyword.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Need {
     pub(super) set: ByteSet,
+    /// What may stand between the keyword and the first byte of `set`, for a need of a single byte.
+    pub(super) stay: ByteSet,
     /// So many bytes of the set in a row, at least one.
     pub(super) len: usize,
-    /// Within so many bytes after the keyword.
+    /// Within so many bytes of the keyword.
     pub(super) reach: usize,
 }
 
-impl Gate {
-    /// Reads the gate off the states behind a keyword, from which a match consumes at most `after` bytes.
-    pub(super) fn new(nfa: &NFA, reached: &BTreeSet<StateID>, ways: &mut Ways<'_>, after: usize) -> Self {
-        let mut needs = ways.bytes(reached);
-        if after <= RUN_REACH_MAX {
-            needs.extend(ways.run(reached, after));
+/// The bytes on one side of a keyword, counted away from it.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Side<'a> {
+    /// Those that follow the keyword.
+    Ahead(&'a [u8]),
+    /// Those that lead up to it, in the order in which they stand.
+    Behind(&'a [u8]),
+}
+
+impl Side<'_> {
+    fn len(self) -> usize {
+        match self {
+            Self::Ahead(bytes) | Self::Behind(bytes) => bytes.len(),
         }
-        Self { steps: steps(nfa, reached), needs }
     }
 
-    /// Whether no match is possible, given the bytes that follow the keyword. What lies beyond them is
-    /// unknown, unless `is_all` says that no match goes further.
-    pub(super) fn refuses(&self, following: &[u8], is_all: bool) -> bool {
-        if following.iter().zip(&self.steps).any(|(&byte, set)| !set.contains(byte)) {
-            return true;
+    fn first(self, count: usize) -> Self {
+        match self {
+            Self::Ahead(bytes) => Self::Ahead(bytes.get(..count).unwrap_or(bytes)),
+            Self::Behind(bytes) => {
+                Self::Behind(bytes.get(bytes.len().saturating_sub(count)..).unwrap_or_default())
+            }
         }
-        self.needs.iter().any(|need| {
-            let near = match following.get(..need.reach) {
-                Some(near) => near,
-                None if is_all => following,
-                None => return false,
-            };
-            !need.is_met(near)
-        })
+    }
+}
+
+impl Gate {
+    /// Reads the gate off the states beside a keyword, from which a match consumes at most `len` bytes.
+    pub(super) fn new(ways: &mut Ways<'_>, states: &[usize], len: usize) -> Self {
+        let mut needs = ways.bytes(states);
+        if len <= RUN_REACH_MAX {
+            needs.extend(ways.run(states, len));
+        }
+        Self { steps: steps(ways.graph(), states), needs }
+    }
+
+    /// Whether no match is possible, given the bytes beside the keyword. What lies beyond them is unknown,
+    /// unless `is_all` says that no match goes further.
+    pub(super) fn refuses(&self, side: Side<'_>, is_all: bool) -> bool {
+        let is_wrong = |(byte, set): (&u8, &ByteSet)| !set.contains(*byte);
+        let is_out = match side {
+            Side::Ahead(bytes) => bytes.iter().zip(&self.steps).any(is_wrong),
+            Side::Behind(bytes) => bytes.iter().rev().zip(&self.steps).any(is_wrong),
+        };
+        is_out
+            || (is_all && side.len() < self.steps.len())
+            || self.needs.iter().any(|need| need.fails(side, is_all))
     }
 }
 
 impl Need {
+    fn fails(&self, side: Side<'_>, is_all: bool) -> bool {
+        let near = side.first(self.reach);
+        let is_known = is_all || near.len() == self.reach;
+        match (self.len, near) {
+            (1, Side::Ahead(bytes)) => self.lacks(bytes.iter(), is_known),
+            (1, Side::Behind(bytes)) => self.lacks(bytes.iter().rev(), is_known),
+            (_, Side::Ahead(bytes) | Side::Behind(bytes)) => is_known && !self.has_run(bytes),
+        }
+    }
+
+    /// Whether the byte that is needed does not come, or something stands before it that may not.
+    fn lacks<'b>(&self, mut bytes: impl Iterator<Item = &'b u8>, is_known: bool) -> bool {
+        match bytes.find(|byte| !self.stay.contains(**byte)) {
+            Some(byte) => !self.set.contains(*byte),
+            None => is_known,
+        }
+    }
+
     /// A run of `len` covers one of every `len` neighbouring places, so only those are looked at first.
-    fn is_met(&self, bytes: &[u8]) -> bool {
+    fn has_run(&self, bytes: &[u8]) -> bool {
         let mut at = self.len.saturating_sub(1);
         while let Some(&byte) = bytes.get(at) {
             if !self.set.contains(byte) {
@@ -97,7 +138,7 @@ impl ByteSet {
         self.0[usize::from(byte >> 7)] & (1 << (byte & 127)) != 0
     }
 
-    fn insert_range(&mut self, start: u8, end: u8) {
+    pub(super) fn insert_range(&mut self, start: u8, end: u8) {
         (start..=end).for_each(|byte| self.insert(byte));
     }
 
@@ -111,6 +152,14 @@ impl ByteSet {
         set
     }
 
+    pub(super) fn complement(self) -> Self {
+        Self([!self.0[0], !self.0[1]])
+    }
+
+    pub(super) fn without(self, other: Self) -> Self {
+        Self([self.0[0] & !other.0[0], self.0[1] & !other.0[1]])
+    }
+
     /// How many of the values below each are in the set.
     pub(super) fn below(self) -> [u16; 257] {
         let mut below = [0; 257];
@@ -122,24 +171,18 @@ impl ByteSet {
     }
 }
 
-/// For each of the next bytes the values with which the automaton can go on.
-fn steps(nfa: &NFA, reached: &BTreeSet<StateID>) -> Vec<ByteSet> {
+/// For each of the next bytes the values with which a way can go on, as long as none has reached its goal.
+fn steps(graph: &Graph, states: &[usize]) -> Vec<ByteSet> {
     let mut out = Vec::new();
-    let mut layer = closure(nfa, reached.iter().copied());
-    let has_match = |layer: &BTreeSet<StateID>| {
-        layer.iter().any(|&state| matches!(nfa.state(state), State::Match { .. }))
-    };
-    while out.len() < STEPS_MAX && !has_match(&layer) && !layer.is_empty() {
+    let mut layer = graph.closure(states);
+    while out.len() < STEPS_MAX && !layer.is_empty() && !layer.iter().any(|&state| graph.is_goal(state)) {
         let mut set = ByteSet::default();
-        let mut targets = BTreeSet::new();
-        for &state in &layer {
-            ranges(nfa.state(state), |start, end, next| {
-                set.insert_range(start, end);
-                targets.insert(next);
-            });
-        }
+        layer
+            .iter()
+            .flat_map(|&state| graph.steps(state))
+            .for_each(|step| set.insert_range(step.low, step.high));
         out.push(set);
-        layer = closure(nfa, targets);
+        layer = graph.closure(&graph.after(&layer, |_| true));
     }
     // Trailing positions that let everything pass only cost time.
     while out.last().is_some_and(|set| set.is_full()) {
@@ -150,19 +193,26 @@ fn steps(nfa: &NFA, reached: &BTreeSet<StateID>) -> Vec<ByteSet> {
 
 #[cfg(test)]
 mod tests {
+    use super::*;
     use crate::detect::placement::tests::of;
 
     #[test]
     fn the_gate_refuses_what_cannot_become_a_match_and_nothing_else() {
-        let token = &of("ghp_[a-z]{36}", &["ghp_"], false).placements[0].gate;
+        let token = &of("ghp_[a-z]{36}", &["ghp_"], false).placements[0].ahead;
         assert!(
-            token.refuses(b"abc-", false)
-                && !token.refuses(b"abc", false)
-                && !token.refuses(&[b'a'; 36], true)
+            token.refuses(Side::Ahead(b"abc-"), false)
+                && !token.refuses(Side::Ahead(b"abc"), false)
+                && !token.refuses(Side::Ahead(&[b'a'; 36]), true)
         );
-        let assignment = &of("(?i)password[ ]{0,9}[=:]x{1,20}", &["password"], true).placements[0].gate;
-        assert!(assignment.refuses(b" of the user", true) && !assignment.refuses(b"   =xx", true));
-        let bounded = &of("password.{0,20}=", &["password"], false).placements[0].gate;
-        assert!(bounded.refuses(&[b'a'; 21], false) && !bounded.refuses(&[b'a'; 20], false));
+        let assignment = &of("(?i)password[ ]{0,9}[=:]x{1,20}", &["password"], true).placements[0].ahead;
+        assert!(
+            assignment.refuses(Side::Ahead(b" of the user"), true)
+                && !assignment.refuses(Side::Ahead(b"   =xx"), true)
+        );
+        let bounded = &of("password.{0,20}=", &["password"], false).placements[0].ahead;
+        assert!(
+            bounded.refuses(Side::Ahead(&[b'a'; 21]), false)
+                && !bounded.refuses(Side::Ahead(&[b'a'; 20]), false)
+        );
     }
 }

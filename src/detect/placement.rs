@@ -5,13 +5,13 @@
 //! how many from it on, which bytes can follow it, and whether every match has one at all. All answers err on
 //! the side of more: assertions such as `\b` count as true.
 
-use super::gate::{ByteSet, Gate};
-use super::ways::{Longest, UNBOUNDED, Ways, ranges};
+use super::gate::{Gate, Side};
+use super::graph::{Graph, UNBOUNDED};
+use super::ways::Ways;
 use aho_corasick::automaton::{Automaton as _, StateID as KeywordState};
 use aho_corasick::nfa::noncontiguous::NFA as Keywords;
 use aho_corasick::{Anchored, MatchKind};
-use regex_automata::nfa::thompson::{NFA, State};
-use regex_automata::util::primitives::StateID;
+use regex_automata::nfa::thompson::NFA;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::rc::Rc;
 
@@ -27,7 +27,9 @@ pub(super) struct Placement {
     /// Whether the regex allows longer matches than [`SPAN_MAX`].
     pub(super) is_clipped: bool,
     /// What must follow.
-    pub(super) gate: Gate,
+    pub(super) ahead: Gate,
+    /// What must lead up to it.
+    pub(super) behind: Gate,
 }
 
 /// What is known of a rule's matches.
@@ -55,25 +57,31 @@ pub(super) fn analyse(nfa: &NFA, keywords: &[Vec<u8>], ignore_case: bool) -> Res
     }
     special.sort_unstable();
     special.dedup();
-    let heads = Product::new(nfa, &automaton, special).walk(keywords.len());
-    let mut ahead = Ahead::new(nfa);
-    let mut known: BTreeMap<BTreeSet<StateID>, Placement> = BTreeMap::new();
+    let (forward, backward) = Graph::both(nfa);
+    let from = nfa.start_anchored().as_usize();
+    let heads = Product::new(&forward, &automaton, special).walk(from, keywords.len());
+    let mut beside = Beside { ahead: Ways::new(&forward), behind: Ways::new(&backward) };
+    let mut known: BTreeMap<BTreeSet<usize>, (usize, Gate)> = BTreeMap::new();
     let mut placements = Vec::with_capacity(keywords.len());
     for (keyword, head) in keywords.iter().zip(&heads.keywords) {
         // Keywords that end at the same place of the regex share what follows.
-        let after = known.entry(head.reached.clone()).or_insert_with(|| ahead.look(&head.reached));
-        let mut placement = after.clone();
-        placement.before = head.end.min(SPAN_MAX).saturating_sub(keyword.len());
-        placement.is_clipped |= head.end > SPAN_MAX;
-        placement.after += if head.reached.is_empty() { 0 } else { keyword.len() };
-        placements.push(placement);
+        let (after, ahead) =
+            known.entry(head.reached.clone()).or_insert_with(|| beside.ahead(&head.reached)).clone();
+        let before = head.end.min(SPAN_MAX).saturating_sub(keyword.len());
+        placements.push(Placement {
+            before,
+            after: after.min(SPAN_MAX) + if head.reached.is_empty() { 0 } else { keyword.len() },
+            is_clipped: after > SPAN_MAX || head.end > SPAN_MAX,
+            ahead,
+            behind: beside.behind(&head.reached, keyword, ignore_case, before),
+        });
     }
     Ok(Analysis { placements, has_bare_match: heads.has_bare_match })
 }
 
 /// The regex's and the keywords' automaton side by side, up to the first keyword that is complete.
 struct Product<'a> {
-    nfa: &'a NFA,
+    graph: &'a Graph,
     keywords: &'a Keywords,
     /// Bytes that stand in a keyword; all others lead the keywords' automaton to its start.
     special: Vec<u8>,
@@ -87,7 +95,7 @@ struct Product<'a> {
 #[derive(Default)]
 struct Node {
     steps: Vec<(usize, usize)>,
-    completions: Vec<(usize, StateID)>,
+    completions: Vec<(usize, usize)>,
     is_match: bool,
     visit: Walked,
 }
@@ -113,20 +121,20 @@ struct Head {
     /// Most bytes of a match up to the keyword's end; [`UNBOUNDED`] where something repeats for ever.
     end: usize,
     /// States of the regex right behind the keyword.
-    reached: BTreeSet<StateID>,
+    reached: BTreeSet<usize>,
 }
 
-type Pair = (StateID, KeywordState);
+type Pair = (usize, KeywordState);
 
 impl<'a> Product<'a> {
-    fn new(nfa: &'a NFA, keywords: &'a Keywords, special: Vec<u8>) -> Self {
-        Self { nfa, keywords, special, turns: HashMap::new(), index: HashMap::new(), nodes: Vec::new() }
+    fn new(graph: &'a Graph, keywords: &'a Keywords, special: Vec<u8>) -> Self {
+        Self { graph, keywords, special, turns: HashMap::new(), index: HashMap::new(), nodes: Vec::new() }
     }
 
-    fn walk(&mut self, count: usize) -> Heads {
+    fn walk(&mut self, from: usize, count: usize) -> Heads {
         let start = self.start();
-        let root = self.node((self.nfa.start_anchored(), start));
-        let (order, has_cycle) = self.topological(root);
+        let root = self.node((from, start));
+        let (order, has_cycle) = self.topological(from, root);
         let mut heads = Heads { keywords: vec![Head::default(); count], has_bare_match: false };
         // The longest way to each node; every node comes behind those that lead to it.
         let mut longest = vec![0_usize; self.nodes.len()];
@@ -151,8 +159,8 @@ impl<'a> Product<'a> {
     }
 
     /// All nodes that can be reached, each behind those that lead to it, and whether some lead in a circle.
-    fn topological(&mut self, root: usize) -> (Vec<usize>, bool) {
-        let mut pairs = vec![(self.nfa.start_anchored(), self.start())];
+    fn topological(&mut self, from: usize, root: usize) -> (Vec<usize>, bool) {
+        let mut pairs = vec![(from, self.start())];
         let mut stack = vec![(root, false)];
         let mut order = Vec::new();
         let mut has_cycle = false;
@@ -193,39 +201,29 @@ impl<'a> Product<'a> {
     fn expand(&mut self, at: usize, pairs: &mut Vec<Pair>) {
         let (state, keyword) = pairs[at];
         let mut steps: Vec<(Pair, usize)> = Vec::new();
-        let mut silent = |next: StateID| steps.push(((next, keyword), 0));
-        match self.nfa.state(state) {
-            State::Look { next, .. } | State::Capture { next, .. } => silent(*next),
-            State::Union { alternates } => alternates.iter().for_each(|next| silent(*next)),
-            State::BinaryUnion { alt1, alt2 } => [*alt1, *alt2].into_iter().for_each(silent),
-            State::Fail => {}
-            State::Match { .. } => self.nodes[at].is_match = true,
-            consuming => {
-                let turns = self.turns(keyword);
-                let start = self.start();
-                let mut completions = Vec::new();
-                ranges(consuming, |low, high, target| {
-                    let inside = turns.iter().filter(|(byte, _)| (low..=high).contains(byte));
-                    let mut count = 0;
-                    for &(_, after) in inside {
-                        count += 1;
-                        if self.keywords.is_match(after) {
-                            completions.extend(
-                                (0..self.keywords.match_len(after)).map(|found| {
-                                    (self.keywords.match_pattern(after, found).as_usize(), target)
-                                }),
-                            );
-                        } else {
-                            steps.push(((target, after), 1));
-                        }
-                    }
-                    if usize::from(high - low) + 1 > count {
-                        steps.push(((target, start), 1));
-                    }
-                });
-                self.nodes[at].completions = completions;
+        self.graph.silent(state).iter().for_each(|&next| steps.push(((next, keyword), 0)));
+        self.nodes[at].is_match = self.graph.is_goal(state);
+        let turns = self.turns(keyword);
+        let start = self.start();
+        let mut completions = Vec::new();
+        for step in self.graph.steps(state) {
+            let mut count = 0;
+            for &(_, after) in turns.iter().filter(|(byte, _)| (step.low..=step.high).contains(byte)) {
+                count += 1;
+                if self.keywords.is_match(after) {
+                    completions.extend(
+                        (0..self.keywords.match_len(after))
+                            .map(|found| (self.keywords.match_pattern(after, found).as_usize(), step.next)),
+                    );
+                } else {
+                    steps.push(((step.next, after), 1));
+                }
+            }
+            if usize::from(step.high - step.low) + 1 > count {
+                steps.push(((step.next, start), 1));
             }
         }
+        self.nodes[at].completions = completions;
         steps.dedup();
         let resolved = steps
             .into_iter()
@@ -252,27 +250,43 @@ impl<'a> Product<'a> {
     }
 }
 
-/// What can follow a state of the regex.
-struct Ahead<'a> {
-    nfa: &'a NFA,
-    to_match: Longest<'a>,
-    ways: Ways<'a>,
+/// What can stand on either side of a keyword.
+struct Beside<'a> {
+    ahead: Ways<'a>,
+    behind: Ways<'a>,
 }
 
-impl<'a> Ahead<'a> {
-    fn new(nfa: &'a NFA) -> Self {
-        Self { nfa, to_match: Longest::new(nfa, ByteSet::default()), ways: Ways::new(nfa) }
+impl Beside<'_> {
+    /// The most bytes that follow, and the gate for them.
+    fn ahead(&mut self, reached: &BTreeSet<usize>) -> (usize, Gate) {
+        let states: Vec<usize> = reached.iter().copied().collect();
+        let after = self.ahead.len(&states);
+        (after, Gate::new(&mut self.ahead, &states, after))
     }
 
-    /// A placement with all but what lies before the keyword; `after` counts from behind it.
-    fn look(&mut self, reached: &BTreeSet<StateID>) -> Placement {
-        let after = self.to_match.of(reached).len;
-        Placement {
-            before: 0,
-            after: after.min(SPAN_MAX),
-            is_clipped: after > SPAN_MAX,
-            gate: Gate::new(self.nfa, reached, &mut self.ways, after),
+    /// The gate for what leads up to a keyword that ends before the states `reached`.
+    fn behind(&mut self, reached: &BTreeSet<usize>, keyword: &[u8], ignore_case: bool, len: usize) -> Gate {
+        if len == 0 || reached.is_empty() {
+            return Gate::default();
         }
+        let graph = self.behind.graph();
+        let mut states: Vec<usize> = reached.iter().copied().collect();
+        for &byte in keyword.iter().rev() {
+            let upper = if ignore_case { byte.to_ascii_uppercase() } else { byte };
+            states = graph.after(&graph.closure(&states), |step| {
+                let has = |byte| (step.low..=step.high).contains(&byte);
+                has(byte) || has(upper)
+            });
+        }
+        Gate::new(&mut self.behind, &states, len)
+    }
+}
+
+impl Placement {
+    /// Whether no match is possible around a keyword, given all that a match can hold on both sides of it.
+    pub(super) fn refuses(&self, behind: &[u8], ahead: &[u8]) -> bool {
+        let behind = behind.get(behind.len().saturating_sub(self.before)..).unwrap_or_default();
+        self.ahead.refuses(Side::Ahead(ahead), true) || self.behind.refuses(Side::Behind(behind), true)
     }
 }
 
