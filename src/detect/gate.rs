@@ -5,7 +5,7 @@
 //! next positions can have, a byte that every way to a match passes, and a run of token characters that none
 //! gets around. All answers err on the side of "possible"; assertions such as `\b` count as true.
 
-use super::graph::Graph;
+use super::graph::{Graph, Marks};
 use super::ways::Ways;
 
 /// Bytes beside a keyword that the gate looks at one by one.
@@ -138,8 +138,14 @@ impl ByteSet {
         self.0[usize::from(byte >> 7)] & (1 << (byte & 127)) != 0
     }
 
-    pub(super) fn insert_range(&mut self, start: u8, end: u8) {
-        (start..=end).for_each(|byte| self.insert(byte));
+    pub(super) fn insert_range(&mut self, low: u8, high: u8) {
+        for (half, bits) in self.0.iter_mut().enumerate() {
+            let base = half * 128;
+            let (low, high) = (usize::from(low).max(base), usize::from(high).min(base + 127));
+            if low <= high {
+                *bits |= (u128::MAX >> (127 - (high - low))) << (low - base);
+            }
+        }
     }
 
     fn is_full(self) -> bool {
@@ -173,8 +179,8 @@ impl ByteSet {
 
 /// For each of the next bytes the values with which a way can go on, as long as none has reached its goal.
 fn steps(graph: &Graph, states: &[usize]) -> Vec<ByteSet> {
-    let mut out = Vec::new();
-    let mut layer = graph.closure(states);
+    let (mut out, mut marks) = (Vec::new(), Marks::default());
+    let mut layer = graph.closure(states, &mut marks);
     while out.len() < STEPS_MAX && !layer.is_empty() && !layer.iter().any(|&state| graph.is_goal(state)) {
         let mut set = ByteSet::default();
         layer
@@ -182,7 +188,7 @@ fn steps(graph: &Graph, states: &[usize]) -> Vec<ByteSet> {
             .flat_map(|&state| graph.steps(state))
             .for_each(|step| set.insert_range(step.low, step.high));
         out.push(set);
-        layer = graph.closure(&graph.after(&layer, |_| true));
+        layer = graph.closure(&graph.after(&layer, |_| true), &mut marks);
     }
     // Trailing positions that let everything pass only cost time.
     while out.last().is_some_and(|set| set.is_full()) {
@@ -214,5 +220,36 @@ mod tests {
             bounded.refuses(Side::Ahead(&[b'a'; 21]), false)
                 && !bounded.refuses(Side::Ahead(&[b'a'; 20]), false)
         );
+    }
+
+    #[test]
+    fn ranges_of_bytes_are_inserted_whole() {
+        for (low, high) in [(0, 0), (0, 255), (127, 128), (128, 255), (65, 90), (200, 201), (255, 255)] {
+            let mut set = ByteSet::default();
+            set.insert_range(low, high);
+            assert_eq!(set, ByteSet::of(|byte| (low..=high).contains(&byte)), "{low}..={high}");
+        }
+    }
+
+    #[test]
+    fn a_run_is_found_wherever_it_stands() {
+        let need =
+            Need { set: ByteSet::of(|byte| byte == b'x'), stay: ByteSet::default(), len: 5, reach: 64 };
+        for at in 0..20 {
+            for len in 0..9 {
+                let text = [vec![b'x'; 3], vec![b'.'; at + 1], vec![b'x'; len], vec![b'.'; 4]].concat();
+                assert_eq!(need.has_run(&text), len >= 5, "{at} {len}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_leads_up_to_a_keyword_is_looked_at_too() {
+        let behind = |pattern, keyword| of(pattern, &[keyword], true).placements[0].behind.clone();
+        let pair = behind("(?i)user=[a-z]{1,9};[ ]{0,2}password=x", "password=");
+        let refuses = |text: &[u8]| pair.refuses(Side::Behind(text), true);
+        assert!(refuses(b"the ") && refuses(b"user=abc ") && refuses(b";user abc"));
+        assert!(!refuses(b"user=abc; ") && !refuses(b"USER=abc;"));
+        assert!(!behind("(?i)[a-z]{0,9}password=x", "password=").refuses(Side::Behind(b""), true));
     }
 }

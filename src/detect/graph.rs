@@ -126,12 +126,12 @@ impl Graph {
     }
 
     /// `states` and all that they lead to without a byte, sorted.
-    pub(super) fn closure(&self, states: &[usize]) -> Vec<usize> {
-        let mut seen = vec![false; self.goals.len()];
+    pub(super) fn closure(&self, states: &[usize], marks: &mut Marks) -> Vec<usize> {
+        marks.clear(self.len());
         let mut stack = states.to_vec();
-        let mut out = Vec::new();
+        let mut out = Vec::with_capacity(states.len());
         while let Some(state) = stack.pop() {
-            if !std::mem::replace(&mut seen[state], true) {
+            if marks.set(state) {
                 stack.extend(self.silent(state));
                 out.push(state);
             }
@@ -173,6 +173,25 @@ impl Graph {
         set.without(forbidden)
     }
 
+    /// Whether some way from `states` to a goal passes none of `forbidden`.
+    pub(super) fn has_way_without(&self, states: &[usize], forbidden: ByteSet) -> bool {
+        let below = forbidden.complement().below();
+        let mut seen = vec![false; self.goals.len()];
+        let mut stack = states.to_vec();
+        while let Some(state) = stack.pop() {
+            if std::mem::replace(&mut seen[state], true) {
+                continue;
+            }
+            if self.goals[state] {
+                return true;
+            }
+            stack.extend(self.silent(state));
+            let open = |step: &&Step| below[usize::from(step.high) + 1] > below[usize::from(step.low)];
+            stack.extend(self.steps(state).iter().filter(open).map(|step| step.next));
+        }
+        false
+    }
+
     fn post_order(&self, roots: Vec<usize>) -> Vec<usize> {
         let mut order = Vec::with_capacity(self.goals.len());
         let mut seen = vec![false; self.goals.len()];
@@ -187,6 +206,25 @@ impl Graph {
             }
         }
         order
+    }
+}
+
+/// Marks on states that are all taken off at once.
+#[derive(Debug, Default)]
+pub(super) struct Marks {
+    round: u32,
+    seen: Vec<u32>,
+}
+
+impl Marks {
+    fn clear(&mut self, count: usize) {
+        self.seen.resize(count, 0);
+        self.round += 1;
+    }
+
+    /// Marks a state; whether it had no mark.
+    fn set(&mut self, state: usize) -> bool {
+        std::mem::replace(&mut self.seen[state], self.round) != self.round
     }
 }
 

@@ -6,7 +6,7 @@
 //! the side of more: assertions such as `\b` count as true.
 
 use super::gate::{Gate, Side};
-use super::graph::{Graph, UNBOUNDED};
+use super::graph::{Graph, Marks, UNBOUNDED};
 use super::ways::Ways;
 use aho_corasick::automaton::{Automaton as _, StateID as KeywordState};
 use aho_corasick::nfa::noncontiguous::NFA as Keywords;
@@ -269,11 +269,11 @@ impl Beside<'_> {
         if len == 0 || reached.is_empty() {
             return Gate::default();
         }
-        let graph = self.behind.graph();
+        let (graph, mut marks) = (self.behind.graph(), Marks::default());
         let mut states: Vec<usize> = reached.iter().copied().collect();
         for &byte in keyword.iter().rev() {
             let upper = if ignore_case { byte.to_ascii_uppercase() } else { byte };
-            states = graph.after(&graph.closure(&states), |step| {
+            states = graph.after(&graph.closure(&states, &mut marks), |step| {
                 let has = |byte| (step.low..=step.high).contains(&byte);
                 has(byte) || has(upper)
             });

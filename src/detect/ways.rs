@@ -25,16 +25,19 @@ const PASSES: [&[u8]; 12] = [
     b"=:>,|?(\"'` \t\r\n",
 ];
 
+/// Whether a byte belongs to a set.
+type Holds = fn(u8) -> bool;
+
 /// Kinds of runs, the narrowest first, and the shortest run of each that is worth looking for.
-const RUNS: [(fn(u8) -> bool, usize); 4] = [
+const RUNS: [(Holds, usize); 4] = [
     (|byte| byte.is_ascii_digit(), 6),
     (|byte| byte.is_ascii_hexdigit(), 8),
     (|byte| byte.is_ascii_alphanumeric(), 10),
     (|byte| byte.is_ascii_alphanumeric() || b"+/=_-.~%".contains(&byte), 12),
 ];
 
-/// Lengths of runs that are tried, the longest first.
-const RUN_LENS: [usize; 9] = [64, 40, 32, 24, 20, 16, 12, 8, 6];
+/// Lengths of runs that are tried.
+const RUN_LENS: [usize; 9] = [6, 8, 12, 16, 20, 24, 32, 40, 64];
 
 /// Answers about the ways from states of a graph to its goals. What takes a walk over the graph is kept.
 #[derive(Debug)]
@@ -75,6 +78,9 @@ impl<'a> Ways<'a> {
                 break;
             }
             let set = ByteSet::of(|byte| bytes.contains(&byte));
+            if self.longest[index].is_none() && self.graph.has_way_without(states, set) {
+                continue;
+            }
             let mut longest = self.longest(index, set);
             let way = longest.of(self.graph, states);
             self.longest[index] = Some(longest);
@@ -88,18 +94,33 @@ impl<'a> Ways<'a> {
 
     /// The run that no way to a goal gets around, within `reach` bytes.
     pub(super) fn run(&mut self, states: &[usize], reach: usize) -> Option<Need> {
-        for (kind, (holds, shortest)) in RUNS.iter().enumerate() {
+        RUNS.iter().enumerate().find_map(|(kind, (holds, shortest))| {
             let set = ByteSet::of(holds);
-            for (place, &len) in RUN_LENS.iter().enumerate().filter(|(_, len)| *len >= shortest) {
-                let graph = self.graph;
-                let allowance = self.allowances[kind * RUN_LENS.len() + place]
-                    .get_or_insert_with(|| allowance(graph, set, len));
-                if states.iter().all(|&state| allowance[state].is_none()) {
-                    return Some(Need { set, stay: ByteSet::default(), len, reach });
+            let fits = RUN_LENS.partition_point(|len| len < shortest);
+            // Where a run cannot be avoided, no shorter one can.
+            let lens = RUN_LENS.get(fits..).unwrap_or_default();
+            if !self.is_forced(states, set, (kind, fits)) {
+                return None;
+            }
+            let (mut forced, mut free) = (0, lens.len());
+            while free - forced > 1 {
+                let middle = usize::midpoint(forced, free);
+                if self.is_forced(states, set, (kind, fits + middle)) {
+                    forced = middle;
+                } else {
+                    free = middle;
                 }
             }
-        }
-        None
+            Some(Need { set, stay: ByteSet::default(), len: *lens.get(forced)?, reach })
+        })
+    }
+
+    /// Whether every way to a goal has a run of this kind and length.
+    fn is_forced(&mut self, states: &[usize], set: ByteSet, (kind, len): (usize, usize)) -> bool {
+        let graph = self.graph;
+        let allowance = self.allowances[kind * RUN_LENS.len() + len]
+            .get_or_insert_with(|| allowance(graph, set, RUN_LENS[len]));
+        states.iter().all(|&state| allowance[state].is_none())
     }
 }
 
