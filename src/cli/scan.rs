@@ -27,6 +27,12 @@ pub(super) struct Args {
     reports: Reports,
     #[command(flatten)]
     rules: Rules,
+    /// Scan what internal snapshots show and the active state does not, in the order of their disks
+    #[arg(long)]
+    snapshots: bool,
+    /// Compare the digests that the image stores of itself (E01) with its bytes
+    #[arg(long)]
+    verify: bool,
     /// Show secrets in full; the report is then as secret as they are
     #[arg(long)]
     show_secrets: bool,
@@ -87,6 +93,8 @@ fn options(args: &Args) -> Result<Options> {
     let policy = args.rules.policy();
     Ok(Options {
         threads: args.threads,
+        snapshots: args.snapshots,
+        verify: args.verify,
         show_secrets: args.show_secrets,
         only: args.only.clone(),
         skip: args.skip.clone(),

@@ -195,4 +195,8 @@ impl Layout for Blocks {
         used.add(0, 0, self.data_at)?;
         Ok(self.extra == 0)
     }
+
+    fn rewrite(&self) -> &'static str {
+        "qemu-img convert -O vdi OLD NEW, or VBoxManage clonemedium OLD NEW"
+    }
 }

@@ -16,6 +16,8 @@ use std::sync::Arc;
 pub struct Disk {
     /// The virtual disk.
     pub image: Arc<dyn Image>,
+    /// Bytes of the files that it was made of, with those of its parents, unpacked ones as they are unpacked.
+    pub stored_size: u64,
     /// How it is divided; its volumes are in [`volumes`](Self::volumes) as well.
     pub tiling: Tiling,
     /// Volumes in disk order, then logical ones.
@@ -47,6 +49,7 @@ pub fn open(path: &Path, options: &Options) -> Result<Disk> {
         parents: options.parents.clone(),
         allow_siblings: options.allow_siblings,
         unresolved: if options.delta_only { Unresolved::Gap } else { Unresolved::default() },
+        spool: options.spool.clone(),
         ..container::OpenOptions::default()
     };
     let image = container::open_with(source, &opening).map_err(|error| error.in_file(path))?;
@@ -54,7 +57,8 @@ pub fn open(path: &Path, options: &Options) -> Result<Disk> {
     let tiling = volume::tile(&bytes).map_err(|error| error.in_file(path))?;
     let volumes =
         tiling.volumes.iter().chain(&tiling.logical).map(|volume| open_volume(&bytes, volume)).collect();
-    Ok(Disk { image, tiling, volumes })
+    let stored_size = image.sources().iter().map(|source| source.size()).fold(0, u64::saturating_add);
+    Ok(Disk { image, stored_size, tiling, volumes })
 }
 
 fn open_volume(disk: &Arc<dyn ReadAt>, volume: &Volume) -> OpenVolume {
@@ -139,6 +143,7 @@ impl Disk {
                 filesystem: volume.filesystem().cloned(),
                 map: None,
                 state: volume.state(),
+                outside: false,
             })
             .collect()
     }

@@ -20,6 +20,9 @@ pub struct Land {
     pub map: Option<OwnerMap>,
     /// State of its bytes where no map is; `None` for content of an unknown kind.
     pub state: Option<State>,
+    /// Whether it lies outside of the disk: its places count from behind the disk's end on, so that they meet
+    /// no other, and mean nothing to a reader of the report.
+    pub outside: bool,
 }
 
 impl Land {
@@ -29,6 +32,12 @@ impl Land {
             Some(map) => map.hold(offset),
             None => Hold::bare(self.state.unwrap_or(State::Unallocated), 0..self.volume.size()),
         }
+    }
+
+    /// Where on the disk a reader of the report finds a place, and where in the land.
+    pub fn shown_place(&self, disk: Option<u64>) -> (Option<u64>, Option<u64>) {
+        let inside = |disk: u64| disk.checked_sub(self.volume.disk_start());
+        if self.outside { (None, disk.and_then(inside)) } else { (disk, None) }
     }
 
     /// How findings call bytes that `hold` holds.

@@ -120,6 +120,10 @@ pub struct Job<'a> {
     pub encoded: &'a [Encoded],
     /// Bytes of the disk that one worker takes at a time, above zero.
     pub unit: u64,
+    /// Where on the disk the sweep starts.
+    pub start: u64,
+    /// Bytes that may be swept; the rest of a disk that claims more is a gap.
+    pub budget: u64,
 }
 
 /// Sweeps the disk and the encoded streams; returns the byte counts. Runs in the calling rayon pool.
@@ -131,12 +135,12 @@ pub fn sweep(
     (prefilter, detector): (&Prefilter, &Detector),
     emit: &mut dyn FnMut(Event) -> Result<()>,
 ) -> Result<Coverage> {
-    let Job { disk, ground, encoded, unit } = *job;
+    let Job { disk, ground, encoded, unit, start, budget } = *job;
     let tools = Tools { ground, prefilter, detector };
     let benches = Benches::new();
     let mut coverage = Coverage::default();
     let mut queue = encoded.to_vec();
-    let mut plan = Plan { disk: disk.as_ref(), unit: unit.max(1), at: 0 };
+    let mut plan = Plan { disk: disk.as_ref(), unit: unit.max(1), at: start, budget };
     loop {
         let (batch, blank) = plan.next_batch();
         if blank > 0 {
@@ -144,6 +148,11 @@ pub fn sweep(
             emit(Event::Progress(blank))?;
         }
         if batch.is_empty() {
+            if let Some(unread) = plan.rest() {
+                let length = unread.disk.end.saturating_sub(unread.disk.start);
+                coverage.add(&Coverage { size: length, unread: length, ..Coverage::default() });
+                emit(Event::Gap(unread_gap(ground, &unread)))?;
+            }
             break;
         }
         let results: Vec<_> = batch
@@ -218,6 +227,8 @@ struct Plan<'a> {
     disk: &'a dyn ReadAt,
     unit: u64,
     at: u64,
+    /// Bytes that may still be planned.
+    budget: u64,
 }
 
 impl Plan<'_> {
@@ -225,17 +236,25 @@ impl Plan<'_> {
     fn next_batch(&mut self) -> (Vec<Range<u64>>, u64) {
         let (mut batch, mut blank) = (Vec::new(), 0_u64);
         let size = self.disk.size();
-        while self.at < size && batch.len() < BATCH {
+        while self.at < size && batch.len() < BATCH && self.budget > 0 {
             let hole = self.hole();
             blank = blank.saturating_add(hole);
             self.at = self.at.saturating_add(hole);
             if hole == 0 {
                 let end = self.at.saturating_add(self.unit).min(size);
                 batch.push(self.at..end);
+                self.budget = self.budget.saturating_sub(end.saturating_sub(self.at));
                 self.at = end;
             }
         }
         (batch, blank)
+    }
+
+    /// What the budget does not reach.
+    fn rest(&self) -> Option<unit::Unread> {
+        let reason = "the image claims far more data than its file can hold; the rest is not read".to_owned();
+        let disk = self.at..self.disk.size();
+        (!disk.is_empty()).then_some(unit::Unread { disk, reason })
     }
 
     /// Length of the hole at the next unit, in whole units (or up to the end of the disk).
@@ -252,12 +271,17 @@ impl Plan<'_> {
 
 fn unread_gap(ground: &Ground, unread: &unit::Unread) -> Gap {
     let land = ground.at(unread.disk.start).and_then(|stretch| ground.lands.get(stretch.land));
+    let place = Some(unread.disk.start);
+    let (disk_offset, inside) = land.map_or((place, None), |land| land.shown_place(place));
     Gap {
         kind: GapKind::Unread,
         volume: land.map(|land| land.volume.name.clone()).unwrap_or_default(),
-        disk_offset: Some(unread.disk.start),
+        disk_offset,
         length: Some(unread.disk.end.saturating_sub(unread.disk.start)),
         path: None,
-        reason: unread.reason.clone(),
+        reason: match inside {
+            Some(offset) => format!("from byte {offset} on: {}", unread.reason),
+            None => unread.reason.clone(),
+        },
     }
 }

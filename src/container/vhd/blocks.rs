@@ -9,6 +9,8 @@ use crate::io::ReadAt;
 use std::ops::Range;
 use std::sync::Arc;
 
+/// How to make a file that holds nothing but the disk.
+const REWRITE: &str = "qemu-img convert -O vpc OLD NEW, or Convert-VHD OLD NEW";
 /// Table entry of a block that is not stored.
 const UNUSED: u32 = u32::MAX;
 const SECTOR: u64 = 512;
@@ -42,6 +44,10 @@ impl Layout for Fixed {
     fn add_metadata(&self, used: &mut Used) -> Result<bool> {
         used.add(0, self.footer_at, SECTOR)?;
         Ok(true)
+    }
+
+    fn rewrite(&self) -> &'static str {
+        REWRITE
     }
 }
 
@@ -156,5 +162,9 @@ impl Layout for Blocks {
             }
         }
         Ok(true)
+    }
+
+    fn rewrite(&self) -> &'static str {
+        REWRITE
     }
 }

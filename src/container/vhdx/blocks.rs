@@ -146,4 +146,8 @@ impl Layout for Blocks {
         }
         Ok(true)
     }
+
+    fn rewrite(&self) -> &'static str {
+        "qemu-img convert -O vhdx OLD NEW, or Convert-VHD OLD NEW"
+    }
 }

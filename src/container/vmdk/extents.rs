@@ -89,6 +89,10 @@ impl Layout for Extents {
         }
         Ok(sparse)
     }
+
+    fn rewrite(&self) -> &'static str {
+        "qemu-img convert -O vmdk OLD NEW, or a fresh export by the hypervisor"
+    }
 }
 
 /// A sparse extent's directory and tables.
