@@ -6,9 +6,11 @@
 //! never opened because the image says so.
 
 mod adler;
+mod blocks;
 mod cache;
 mod codec;
 mod crc32c;
+mod directory;
 mod ewf;
 mod options;
 mod patched;
@@ -26,6 +28,7 @@ mod vhdx;
 mod vmdk;
 mod wrapped;
 
+pub use directory::DirectoryImage;
 pub use options::{Chain, OpenOptions, Spool, Unresolved};
 
 use crate::error::{Error, Kind, Result};
@@ -53,6 +56,21 @@ pub trait Image: ReadAt {
     /// The files whose bytes the disk is made of, with those of its parents; of a compressed image, what it was
     /// unpacked into.
     fn sources(&self) -> Vec<Arc<dyn ReadAt>>;
+
+    /// Bytes of the disk that only keep files apart, and belong to nothing.
+    fn padding(&self) -> u64 {
+        0
+    }
+
+    /// Whether there is no disk behind the file system: places on the disk then mean nothing.
+    fn is_logical(&self) -> bool {
+        false
+    }
+
+    /// What changed while it was read.
+    fn disturbances(&self) -> Vec<String> {
+        Vec::new()
+    }
 
     /// The internal snapshots that can be read, and why others cannot.
     fn snapshots(&self) -> Vec<Result<Snapshot>> {
@@ -160,6 +178,9 @@ pub struct Facts {
     /// Compression of data clusters, where there is any.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub compression: Option<String>,
+    /// How the disk's bytes are encrypted by the container, where they are. Such an image does not open.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub encryption: Option<String>,
     /// Program that wrote it, as far as the container names it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub creator: Option<String>,
@@ -240,13 +261,17 @@ pub fn open_with(source: Arc<dyn ReadAt>, options: &OpenOptions) -> Result<Arc<d
     if source.size() == 0 {
         return Err(Error::new(Kind::Truncated, "the file is empty"));
     }
-    let wanted = |format: &&Format| match &options.format {
-        Some(name) => format.name == name,
-        None => (format.probe)(source.as_ref(), options),
-    };
-    let format = FORMATS.iter().find(wanted).ok_or_else(|| {
+    let format = recognise(source.as_ref(), options).ok_or_else(|| {
         let known: Vec<_> = FORMATS.iter().map(|format| format.name).collect();
         Error::new(Kind::Usage, format!("unknown container format; known are {}", known.join(", ")))
     })?;
     (format.open)(source, options)
+}
+
+/// The format that `options` name, or the first one that recognises `source`; `None` for an unknown name.
+pub fn recognise(source: &dyn ReadAt, options: &OpenOptions) -> Option<&'static Format> {
+    FORMATS.iter().find(|format| match &options.format {
+        Some(name) => format.name == name,
+        None => (format.probe)(source, options),
+    })
 }

@@ -6,6 +6,7 @@ mod fold;
 mod options;
 mod outside;
 mod proof;
+mod verify;
 
 use outside::Outside;
 
@@ -81,7 +82,7 @@ pub fn run(
         .num_threads(options.threads)
         .build()
         .map_err(|source| Error::new(Kind::Io, "cannot start threads").with_source(source))?;
-    let name = assemble::image_name(path);
+    let name = options.name.clone().unwrap_or_else(|| assemble::image_name(path));
     let disk = match open(path, options) {
         Ok(disk) => disk,
         Err(error) => {
@@ -93,7 +94,19 @@ pub fn run(
         }
     };
     emit(Record::Scan(&assemble::header(&name, &disk, engine)))?;
-    let mut outcome = pool.install(|| examine(engine, &disk, options, observer))?;
+    let (examined, verified) = std::thread::scope(|threads| {
+        let verifier = options.verify.then(|| threads.spawn(|| verify::verify(&disk)));
+        let examined = pool.install(|| examine(engine, &disk, options, observer));
+        (examined, verifier.map(|verifier| verifier.join()))
+    });
+    let mut outcome = examined?;
+    if let Some(verified) = verified {
+        let stopped = |_| Error::new(Kind::Io, "the thread that verifies the image stopped");
+        let verified = verified.map_err(stopped)?;
+        outcome.notes.extend(verified.notes);
+        outcome.gaps.extend(verified.gaps);
+        outcome.gaps.sort();
+    }
     outcome.findings.iter_mut().for_each(|finding| finding.place.image.clone_from(&name));
     for finding in &outcome.findings {
         emit(Record::Finding(finding))?;
@@ -117,6 +130,7 @@ struct Outcome {
     container: Coverage,
     possible: u64,
     counted_only: u64,
+    notes: Vec<String>,
 }
 
 /// What the walk over one land's file system gives.
@@ -173,6 +187,10 @@ fn examine(engine: &Engine, disk: &Disk, options: &Options, observer: &dyn Obser
     outcome.coverage = Coverage { decoded: coverage.decoded.saturating_add(decoded), ..coverage };
     outcome.coverage.opaque = disk.opaque_bytes();
     outcome.container = container;
+    let padding = disk.image.padding();
+    outcome.coverage.size = outcome.coverage.size.saturating_sub(padding);
+    outcome.coverage.blank = outcome.coverage.blank.saturating_sub(padding);
+    outcome.gaps.extend(disk.image.disturbances().into_iter().map(unread));
     outside.drop_twins(&mut candidates, first_outside);
     conclude(engine, (disk, &outside), &ground, options, candidates, &mut outcome);
     Ok(outcome)
@@ -264,6 +282,7 @@ fn summarise(image: String, outcome: &Outcome, options: &Options) -> Summary {
         possible: outcome.possible,
         counted_only: outcome.counted_only,
         coverage: outcome.coverage,
+        notes: outcome.notes.clone(),
         container: (outcome.container.size > 0).then_some(outcome.container),
         checks: outcome.checks.clone(),
         ..Summary::default()
@@ -303,6 +322,11 @@ fn summarise(image: String, outcome: &Outcome, options: &Options) -> Summary {
     summary
 }
 
+/// What could not be had, without a place.
+fn unread(reason: String) -> Gap {
+    Gap { kind: GapKind::Unread, volume: String::new(), disk_offset: None, length: None, path: None, reason }
+}
+
 impl Disk {
     /// Gaps for volumes whose content is not understood, and for what the container could not deliver.
     fn opaque_gaps(&self) -> Vec<Gap> {
@@ -336,14 +360,7 @@ impl Disk {
                 ),
             },
         );
-        let unread = self.image.facts().unread.iter().map(|reason| Gap {
-            kind: GapKind::Unread,
-            volume: String::new(),
-            disk_offset: None,
-            length: None,
-            path: None,
-            reason: reason.clone(),
-        });
+        let unread = self.image.facts().unread.iter().cloned().map(unread);
         opaque.chain(cut).chain(unread).collect()
     }
 

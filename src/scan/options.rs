@@ -10,6 +10,8 @@ use std::path::PathBuf;
 pub struct Options {
     /// Container format by name; by content where absent.
     pub container: Option<String>,
+    /// What reports call the image; its file name where absent.
+    pub name: Option<String>,
     /// How the image is read.
     pub access: Access,
     /// Parents (backing files) that the image may use.
@@ -54,6 +56,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             container: None,
+            name: None,
             access: Access::Auto,
             parents: Vec::new(),
             allow_siblings: false,
