@@ -2,7 +2,7 @@
 
 use crate::support::{Scanned, fixture, image, scan};
 use residue::error::Kind;
-use residue::filesystem::{EntryKind, FileSystem, StreamName, Walked};
+use residue::filesystem::{EntryKind, EntryState, FileSystem, StreamName, Walked};
 use residue::finding::Finding;
 use residue::io::{ReadAt, read_vec};
 use residue::location::State;
@@ -34,7 +34,9 @@ fn extract(filesystem: &dyn FileSystem, to: &Path) {
     let mut entries = Vec::new();
     filesystem
         .walk(&mut |walked| {
-            if let Walked::Entry(entry) = walked {
+            if let Walked::Entry(entry) = walked
+                && entry.state == EntryState::Allocated
+            {
                 entries.push(entry);
             }
             ControlFlow::Continue(())

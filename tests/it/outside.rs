@@ -102,7 +102,13 @@ fn a_stale_unit_of_every_format_is_found_and_the_same_unit_in_use_is_not_outside
             "disk.vhd" => host - (1 << 20),
             _ => host,
         };
-        let (pattern, after) = (entry(block), if name.ends_with("vdi") { 340 + 172 } else { 0 });
+        // Headers hold the same small numbers as tables.
+        let after = match name {
+            "disk.vdi" => 512,
+            "disk.vmdk" => 21 * 512,
+            _ => 0,
+        };
+        let pattern = entry(block);
         let places: Vec<usize> =
             (after..bytes.len() - 8).filter(|&at| bytes[at..].starts_with(&pattern)).collect();
         let first_only = if name.ends_with("vdi") { 1 } else { places.len() };

@@ -255,7 +255,7 @@ impl Walk<'_> {
 
     fn keep_attributes(&mut self, at: usize, file: &File) {
         // File systems without attributes say so by an error.
-        let Ok(length @ 1..) = rustix::fs::flistxattr(file, &mut [0u8; 0]) else { return };
+        let Ok(length @ 1..) = rustix::fs::flistxattr_query(file) else { return };
         let mut names = vec![0u8; length.clamp(1, ATTRIBUTE_MAX)];
         let Ok(length) = rustix::fs::flistxattr(file, names.as_mut_slice()) else { return };
         let mut value = vec![0u8; ATTRIBUTE_MAX];
