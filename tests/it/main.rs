@@ -28,6 +28,7 @@ mod recognised;
 mod reports;
 mod residual;
 mod same_everywhere;
+mod sources;
 mod support;
 mod sweep;
 mod volumes;
