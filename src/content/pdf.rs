@@ -53,6 +53,9 @@ fn decode(content: &dyn ReadAt, visit: Visit<'_>) -> Result<()> {
 /// deflated and no image.
 fn stream_at(bytes: &[u8], keyword: usize, end: usize) -> Option<(String, usize)> {
     let before = bytes.get(keyword.saturating_sub(to_usize(DICTIONARY_MAX))..keyword)?;
+    if before.ends_with(b"end") {
+        return None;
+    }
     let line_end = match bytes.get(end..)? {
         [b'\r', b'\n', ..] => 2,
         [b'\n', ..] => 1,

@@ -68,12 +68,22 @@ fn drop_raw_twins(candidates: Vec<Candidate>) -> Vec<Candidate> {
         in_content.entry(place(one, *at)).or_default().push(path.clone());
     }
     let is_twin = |one: &Candidate| {
-        let raw = !one.decoded && one.disk_offset.is_some_and(|at| on_disk.contains(&(one.rule, at)));
+        // Text in UTF-16 at an odd offset was read in the other byte order, from one byte before.
+        let is_wide = one.length > to_u64(one.secret.expose().len());
+        let raw = !one.decoded
+            && one.disk_offset.is_some_and(|at| {
+                on_disk.contains(&(one.rule, at))
+                    || (is_wide && on_disk.contains(&(one.rule, at.saturating_add(1))))
+            });
         let paths = one.file_offset.and_then(|at| in_content.get(&place(one, at)));
         let own = one.member.as_deref().unwrap_or_default();
         raw || paths.is_some_and(|paths| paths.iter().any(|path| path == own))
     };
     candidates.into_iter().filter(|candidate| !is_twin(candidate)).collect()
+}
+
+fn to_u64(value: usize) -> u64 {
+    u64::try_from(value).unwrap_or(u64::MAX)
 }
 
 /// Which content a candidate lies in, and where.

@@ -53,6 +53,8 @@ pub(super) struct Folder {
     pub(super) unpacked: Vec<u64>,
     /// Bytes of each member in it.
     pub(super) sizes: Vec<u64>,
+    /// Whether its check sum is known.
+    has_digest: bool,
 }
 
 impl Folder {
@@ -211,7 +213,12 @@ fn unpack_info(input: &mut Input<'_>, streams: &mut Streams) -> Result<()> {
                     folder.unpacked = sizes.collect::<Result<_>>()?;
                 }
             }
-            DIGESTS => drop(input.digests(to_u64(streams.folders.len()))?),
+            DIGESTS => {
+                let defined = input.digests(to_u64(streams.folders.len()))?;
+                for (folder, has_digest) in streams.folders.iter_mut().zip(defined) {
+                    folder.has_digest = has_digest;
+                }
+            }
             _ => return Err(wrong("folders")),
         }
     }
@@ -270,9 +277,16 @@ fn substreams(input: &mut Input<'_>, folders: &mut [Folder]) -> Result<()> {
                 }
             }
             DIGESTS => {
-                // Those of folders with one member came before; how many are left does not matter, as
-                // nothing but the end follows.
-                break;
+                // A folder with one member has given its check sum before.
+                let left = folders
+                    .iter()
+                    .zip(&counts)
+                    .map(|(folder, &count)| if count == 1 && folder.has_digest { 0 } else { count });
+                let count = left.fold(0_u64, u64::saturating_add);
+                if count > to_u64(input.0.len()) {
+                    return Err(wrong("fewer members"));
+                }
+                input.digests(count)?;
             }
             _ => return Err(wrong("sizes of members")),
         }
