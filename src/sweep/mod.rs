@@ -6,6 +6,7 @@
 
 pub mod blank;
 mod candidate;
+mod coded;
 mod confirm;
 mod ground;
 mod inner;

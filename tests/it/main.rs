@@ -13,6 +13,7 @@ mod canary;
 mod cli;
 mod containers;
 mod content;
+mod decoders;
 mod detect;
 mod directory;
 mod ext4;
