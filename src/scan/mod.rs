@@ -46,9 +46,14 @@ impl Engine {
     /// # Errors
     /// [`Kind::Usage`] when a rule or check is wrong.
     pub fn new(options: &Options) -> Result<Self> {
-        let detector = Detector::new(rules(&options.rule_files)?)?;
-        let prefilter = Prefilter::new(detector.literals())?;
-        Ok(Self { detector, prefilter, catalogue: Catalogue::builtin()? })
+        let search = || {
+            let detector = Detector::new(rules(&options.rule_files)?)?;
+            let prefilter = Prefilter::new(detector.literals())?;
+            Ok((detector, prefilter))
+        };
+        let (search, catalogue) = rayon::join(search, Catalogue::builtin);
+        let (detector, prefilter) = search?;
+        Ok(Self { detector, prefilter, catalogue: catalogue? })
     }
 }
 
