@@ -16,6 +16,8 @@ pub const RUN_MIN: usize = BLOCK + STRIDE;
 const LINE_MIN: usize = 32;
 /// White space between two lines.
 const BREAK_MAX: usize = 64;
+/// Characters at the start of a run in which a mark may part it from what stands before.
+const BEFORE_MAX: usize = 64;
 /// Decoded bytes that must look like text.
 const SAMPLE: usize = 24;
 
@@ -129,10 +131,12 @@ pub fn look(bytes: &[u8], at: usize) -> (Range<usize>, Option<Run>) {
 
 fn run(bytes: &[u8], range: &Range<usize>) -> Option<Run> {
     let text = bytes.get(range.clone())?;
-    let is_hex = text.iter().all(|byte| byte.is_ascii_hexdigit() || byte.is_ascii_whitespace());
+    let digits = text.strip_prefix(b"0x").unwrap_or(text);
+    let is_hex = digits.iter().all(|byte| byte.is_ascii_hexdigit() || byte.is_ascii_whitespace());
     let form = if is_hex { Form::Hex } else { Form::Base64 };
     // What stands right before a run (a path, a name) may belong to the alphabet as well.
-    (0..form.group().0).find_map(|skip| {
+    let marks = text.iter().take(BEFORE_MAX).enumerate().filter(|(_, byte)| !byte.is_ascii_alphanumeric());
+    (0..form.group().0).chain(marks.map(|(at, _)| at.saturating_add(1))).find_map(|skip| {
         let run = Run { range: range.clone(), form, skip };
         let head = decode_up_to(bytes, &run, HEAD).bytes;
         is_worth_it(&head).then_some(run)
@@ -235,5 +239,72 @@ fn digit(byte: u8, form: Form) -> Option<u8> {
         (Form::Base64, b'+' | b'-') => Some(62),
         (Form::Base64, b'/' | b'_') => Some(63),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use data_encoding::{BASE64, BASE64_MIME, BASE64URL_NOPAD, HEXLOWER};
+
+    const TEXT: &[u8] = b"aws_access_key_id = 0123456789 and other words that go on for a while?>~~";
+
+    #[test]
+    fn a_run_is_seen_wherever_it_lies() {
+        for (at, length) in (0..80).flat_map(|at| (RUN_MIN..RUN_MIN + 40).map(move |length| (at, length))) {
+            let mut bytes = vec![b' '; 300];
+            bytes[at..at + length].fill(b'Q');
+            let mut found = Vec::new();
+            places(&bytes, &mut found);
+            assert!(found.iter().any(|place| (at..at + length).contains(place)), "{at} {length}");
+        }
+    }
+
+    #[test]
+    fn a_run_over_a_border_is_seen_on_one_side_of_it() {
+        for before in 0..RUN_MIN {
+            let (mut one, mut other) = (vec![b' '; 100], vec![b' '; 100]);
+            one[100 - before..].fill(b'Q');
+            other[..RUN_MIN - before].fill(b'Q');
+            let mut found = Vec::new();
+            places(&one, &mut found);
+            places(&other, &mut found);
+            assert!(!found.is_empty(), "{before}");
+        }
+    }
+
+    #[test]
+    fn runs_decode_to_what_was_encoded() {
+        let mime = BASE64_MIME.encode(&TEXT.repeat(3)).replace("\r\n", "\n    ");
+        for length in 40..TEXT.len() {
+            let text = &TEXT[..length];
+            let forms = [BASE64.encode(text), BASE64URL_NOPAD.encode(text), HEXLOWER.encode(text)];
+            for coded in forms {
+                let is_hex = coded.bytes().all(|byte| byte.is_ascii_hexdigit());
+                for before in ["", "x: ", if is_hex { "0x" } else { "/path/" }] {
+                    let bytes = format!("{before}{coded}\n").into_bytes();
+                    let (range, run) = look(&bytes, before.len() + 4);
+                    let decoded = decode(&bytes, &run.unwrap());
+                    assert!(decoded.bytes.ends_with(text), "{before}{coded}");
+                    assert_eq!(decoded.source(decoded.bytes.len()), None);
+                    assert!(range.contains(&decoded.source(decoded.bytes.len() - 1).unwrap()));
+                }
+            }
+        }
+        let (_, run) = look(mime.as_bytes(), 90);
+        assert_eq!(decode(mime.as_bytes(), &run.unwrap()).bytes, TEXT.repeat(3));
+    }
+
+    #[test]
+    fn names_paths_and_digests_are_no_runs() {
+        for text in [
+            "/usr/lib/x86_64-linux-gnu/perl-base/unicore/lib/CompEx/Y",
+            "_ZNSt6vectorIN4llvm11StringRefESaIS1_EE17_M_realloc_insertIJS1_EEE",
+            "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+            "00000000000000000000000000000000000000000000000000000000000000000000",
+            "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
+        ] {
+            assert_eq!(look(text.as_bytes(), 20).1, None, "{text}");
+        }
     }
 }
