@@ -18,6 +18,8 @@ const LINE_MIN: usize = 32;
 const BREAK_MAX: usize = 64;
 /// Characters of the longest digest in wide use, of 512 bits: in hexadecimal digits, and in Base64.
 const DIGEST_MAX: [usize; 2] = [128, 88];
+/// Characters at the start of a run in which a mark may part it from what stands before.
+const BEFORE_MAX: usize = 64;
 /// Decoded bytes that must look like text.
 const SAMPLE: usize = 24;
 
@@ -151,14 +153,11 @@ pub fn look(bytes: &[u8], at: usize) -> (Range<usize>, Option<Run>) {
 
 fn run(bytes: &[u8], range: &Range<usize>) -> Option<Run> {
     let text = bytes.get(range.clone())?;
-    let is_hex = text.iter().all(|byte| byte.is_ascii_hexdigit() || byte.is_ascii_whitespace());
-    let form = if is_hex { Form::Hex } else { Form::Base64 };
+    let form = if is_hex(text) { Form::Hex } else { Form::Base64 };
     // What stands right before a run (a path, a name) may belong to the alphabet as well.
-    (0..form.group().0).find(|&skip| is_worth_it(text, form, skip)).map(|skip| Run {
-        range: range.clone(),
-        form,
-        skip,
-    })
+    let marks = text.iter().take(BEFORE_MAX).enumerate().filter(|(_, byte)| !byte.is_ascii_alphanumeric());
+    let mut skips = (0..form.group().0).chain(marks.map(|(at, _)| at.saturating_add(1)));
+    skips.find(|&skip| is_worth_it(text, form, skip)).map(|skip| Run { range: range.clone(), form, skip })
 }
 
 /// Whether a run, read from its character `skip` on, starts like text in one byte or UTF-16, or like a format
@@ -198,8 +197,13 @@ fn is_worth_it(text: &[u8], form: Form, skip: usize) -> bool {
 /// which tells it from most paths and identifiers.
 fn is_mixed(line: &[u8]) -> bool {
     let has = |is_in: fn(&u8) -> bool| line.iter().any(is_in);
-    (has(u8::is_ascii_uppercase) && has(u8::is_ascii_lowercase))
-        || line.iter().all(|byte| byte.is_ascii_hexdigit() || byte.is_ascii_whitespace())
+    (has(u8::is_ascii_uppercase) && has(u8::is_ascii_lowercase)) || is_hex(line)
+}
+
+/// Whether text is digits of hexadecimal numbers and white space, or one number.
+fn is_hex(text: &[u8]) -> bool {
+    let digits = text.strip_prefix(b"0x").unwrap_or(text);
+    digits.iter().all(|byte| byte.is_ascii_hexdigit() || byte.is_ascii_whitespace())
 }
 
 /// The lines of the alphabets' characters around `at`, with line breaks and indentation between them.
@@ -284,5 +288,72 @@ fn digit(byte: u8, form: Form) -> Option<u8> {
         (Form::Base64, b'+' | b'-') => Some(62),
         (Form::Base64, b'/' | b'_') => Some(63),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use data_encoding::{BASE64, BASE64_MIME, BASE64URL_NOPAD, HEXLOWER};
+
+    const TEXT: &[u8] = b"aws_access_key_id = 0123456789 and other words that go on for a while?>~~";
+
+    #[test]
+    fn a_run_is_seen_wherever_it_lies() {
+        for (at, length) in (0..80).flat_map(|at| (RUN_MIN..RUN_MIN + 40).map(move |length| (at, length))) {
+            let mut bytes = vec![b' '; 300];
+            bytes[at..at + length].fill(b'Q');
+            let mut found = Vec::new();
+            places(&bytes, &mut found);
+            assert!(found.iter().any(|place| (at..at + length).contains(place)), "{at} {length}");
+        }
+    }
+
+    #[test]
+    fn a_run_over_a_border_is_seen_on_one_side_of_it() {
+        for before in 0..RUN_MIN {
+            let (mut one, mut other) = (vec![b' '; 100], vec![b' '; 100]);
+            one[100 - before..].fill(b'Q');
+            other[..RUN_MIN - before].fill(b'Q');
+            let mut found = Vec::new();
+            places(&one, &mut found);
+            places(&other, &mut found);
+            assert!(!found.is_empty(), "{before}");
+        }
+    }
+
+    #[test]
+    fn runs_decode_to_what_was_encoded() {
+        let mime = BASE64_MIME.encode(&TEXT.repeat(3)).replace("\r\n", "\n    ");
+        for length in 40..TEXT.len() {
+            let text = &TEXT[..length];
+            let forms = [BASE64.encode(text), BASE64URL_NOPAD.encode(text), HEXLOWER.encode(text)];
+            for coded in forms {
+                let is_hex = coded.bytes().all(|byte| byte.is_ascii_hexdigit());
+                for before in ["", "x: ", if is_hex { "0x" } else { "/path/" }] {
+                    let bytes = format!("{before}{coded}\n").into_bytes();
+                    let (range, run) = look(&bytes, before.len() + 4);
+                    let decoded = decode(&bytes, &run.unwrap());
+                    assert!(decoded.bytes.ends_with(text), "{before}{coded}");
+                    assert_eq!(decoded.source(decoded.bytes.len()), None);
+                    assert!(range.contains(&decoded.source(decoded.bytes.len() - 1).unwrap()));
+                }
+            }
+        }
+        let (_, run) = look(mime.as_bytes(), 90);
+        assert_eq!(decode(mime.as_bytes(), &run.unwrap()).bytes, TEXT.repeat(3));
+    }
+
+    #[test]
+    fn names_paths_and_digests_are_no_runs() {
+        for text in [
+            "/usr/lib/x86_64-linux-gnu/perl-base/unicore/lib/CompEx/Y",
+            "_ZNSt6vectorIN4llvm11StringRefESaIS1_EE17_M_realloc_insertIJS1_EEE",
+            "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+            "00000000000000000000000000000000000000000000000000000000000000000000",
+            "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
+        ] {
+            assert_eq!(look(text.as_bytes(), 20).1, None, "{text}");
+        }
     }
 }

@@ -7,7 +7,7 @@ use super::stream::{self, Whose};
 use crate::content::{self, Cut, HEAD, Inner, Limits};
 use crate::coverage::{Gap, GapKind};
 use crate::error::{Error, Kind, Result};
-use crate::filesystem::{DataRun, Layout, Place};
+use crate::filesystem::{DataRun, EntryId, Layout, Place};
 use crate::io::read_vec;
 use crate::location::{State, escape};
 
@@ -105,17 +105,22 @@ impl ToDisk for Stored<'_> {
 fn gap(land: &Land, item: &Encoded, cut: Option<&Cut>, error: &Error) -> Gap {
     let limited = matches!(error.kind(), Kind::LimitExceeded | Kind::Encrypted | Kind::Unsupported);
     let kind = if limited || item.state == State::Deleted { GapKind::Limited } else { GapKind::Damaged };
-    // A path that cannot be built leaves the number, as in all gaps.
-    let paths = land.filesystem.as_ref().and_then(|filesystem| filesystem.paths(item.entry).ok());
-    let path = paths.and_then(|paths| paths.all.into_iter().next());
-    let path = path.map_or_else(|| format!("inode {}", item.entry.0), |path| escape(&path));
     let member = cut.map(|cut| cut.member.as_str()).filter(|member| !member.is_empty());
     Gap {
         kind,
         volume: land.volume.name.clone(),
         disk_offset: None,
         length: None,
-        path: Some(member.map_or(path.clone(), |member| format!("{path}!/{member}"))),
+        path: Some(member_path(land, item.entry, member)),
         reason: error.to_string(),
     }
+}
+
+/// Path of a member of an entry's content.
+pub(super) fn member_path(land: &Land, entry: EntryId, member: Option<&str>) -> String {
+    // A path that cannot be built leaves the number, as in all gaps.
+    let paths = land.filesystem.as_ref().and_then(|filesystem| filesystem.paths(entry).ok());
+    let path = paths.and_then(|paths| paths.all.into_iter().next());
+    let path = path.map_or_else(|| format!("inode {}", entry.0), |path| escape(&path));
+    member.map_or(path.clone(), |member| format!("{path}!/{member}"))
 }

@@ -141,6 +141,7 @@ pub fn sweep(
     let benches = Benches::new();
     let mut coverage = Coverage::default();
     let mut queue = encoded.to_vec();
+    let mut coded_cuts = Vec::new();
     let mut plan = Plan { disk: disk.as_ref(), unit: unit.max(1), at: start, budget };
     loop {
         let Batch { units, blank, missing } = plan.next_batch();
@@ -163,11 +164,12 @@ pub fn sweep(
             .map(|range| {
                 benches.with(|bench| {
                     let swept = unit::sweep(&tools, disk.as_ref(), range, bench);
-                    (swept, std::mem::take(&mut bench.out))
+                    (swept, std::mem::take(&mut bench.out), std::mem::take(&mut bench.cuts))
                 })
             })
             .collect();
-        for (swept, candidates) in results {
+        for (swept, candidates, cuts) in results {
+            coded_cuts.extend(cuts);
             coverage.add(&swept.coverage);
             plan.budget = plan.budget.saturating_sub(swept.looked_at);
             queue.extend(swept.containers);
@@ -180,6 +182,14 @@ pub fn sweep(
             emit(Event::Progress(swept.coverage.size))?;
         }
     }
+    // A run over the border of two units was decoded for each.
+    coded_cuts.sort_by(|one, other| {
+        (one.disk_offset, &one.path, &one.reason).cmp(&(other.disk_offset, &other.path, &other.reason))
+    });
+    coded_cuts.dedup();
+    for cut in coded_cuts {
+        emit(Event::Gap(cut))?;
+    }
     // A unit that was swept twice has told of its files twice.
     queue.sort_by_key(|item| (item.land, item.entry, item.stream));
     queue.dedup_by_key(|item| (item.land, item.entry, item.stream));
@@ -189,7 +199,8 @@ pub fn sweep(
             .with_max_len(1)
             .map(|item| {
                 benches.with(|bench| {
-                    let decoded = inner::sweep(&tools, item, bench);
+                    let mut decoded = inner::sweep(&tools, item, bench);
+                    decoded.gaps.append(&mut bench.cuts);
                     (decoded, std::mem::take(&mut bench.out))
                 })
             })
