@@ -29,6 +29,7 @@ mod reports;
 mod residual;
 mod same_everywhere;
 mod sources;
+mod streams;
 mod support;
 mod sweep;
 mod volumes;
