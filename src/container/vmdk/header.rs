@@ -1,6 +1,6 @@
 //! The header of a sparse extent ("Hosted Sparse Extents", "Stream-Optimized Compressed Sparse Extents").
 
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Result};
 use crate::io::{Fields, ReadAt, read_vec};
 use std::ops::Range;
 
@@ -43,7 +43,7 @@ impl Header {
     /// Reads the header, or the footer that replaces it.
     ///
     /// # Errors
-    /// [`Kind::Truncated`] where the footer is not there, [`Kind::Corrupt`] and [`Kind::Unsupported`] by name.
+    /// [`Kind::Corrupt`](crate::error::Kind::Corrupt) and [`Kind::Unsupported`](crate::error::Kind::Unsupported) by name.
     pub(super) fn read(file: &dyn ReadAt) -> Result<Self> {
         let first = Self::read_at(file, 0)?;
         if first.directory != AT_END {

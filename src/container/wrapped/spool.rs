@@ -38,7 +38,7 @@ impl SpoolFile {
         let folder = limits.folder.clone().unwrap_or_else(std::env::temp_dir);
         // The error as a whole is about the image, not about the folder.
         let shown = escape(folder.as_os_str().as_bytes());
-        let failed = |source| Error::io(&format!("cannot make a file to unpack into in {shown}"), source);
+        let failed = |source| Error::io(&format!("cannot make a file in {shown} to unpack into"), source);
         let file = tempfile::tempfile_in(&folder).map_err(failed)?;
         let spool = Self { file, folder, limits: limits.clone(), written: 0, checked: 0, size: 0 };
         spool.check_space()?;
@@ -112,7 +112,7 @@ impl SpoolFile {
             return Ok(());
         }
         let folder = escape(self.folder.as_os_str().as_bytes());
-        let message = format!("{free} bytes free to unpack into in {folder}, {RESERVE} are left to others");
+        let message = format!("{folder} has {free} bytes free to unpack into, {RESERVE} are left to others");
         Err(Error::new(Kind::LimitExceeded, message))
     }
 
