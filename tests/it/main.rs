@@ -31,6 +31,7 @@ mod reports;
 mod residual;
 mod same_everywhere;
 mod sources;
+mod streams;
 mod support;
 mod sweep;
 mod volumes;
