@@ -12,11 +12,13 @@ mod crosscheck;
 mod diff;
 mod entries;
 mod exit;
+mod images;
 mod info;
 mod input;
 mod listing;
 mod ls;
 mod output;
+mod overview;
 mod progress;
 mod report;
 mod resolve;
@@ -43,7 +45,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Scan images for secrets and leftovers
-    Scan(scan::Args),
+    Scan(Box<scan::Args>),
     /// Show what an image holds, and what would and would not be read
     Info(info::Args),
     /// List the entries of an image's file systems

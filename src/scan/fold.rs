@@ -206,10 +206,11 @@ fn limit(places: Vec<Place>, rules: &[RuleFacts], ground: &Ground, per_file_max:
 
 fn cut_gap(candidate: &Candidate, rules: &[RuleFacts], ground: &Ground) -> Gap {
     let rule = rules.get(candidate.rule).map_or("", |rule| rule.id.as_str());
+    let land = ground.lands.get(candidate.land);
     Gap {
         kind: GapKind::Limited,
-        volume: ground.lands.get(candidate.land).map(|land| land.volume.name.clone()).unwrap_or_default(),
-        disk_offset: candidate.disk_offset,
+        volume: land.map(|land| land.volume.name.clone()).unwrap_or_default(),
+        disk_offset: land.and_then(|land| land.shown_place(candidate.disk_offset).0),
         length: None,
         path: candidate.entry.map(|entry| format!("inode {}", entry.0.0)),
         reason: format!("a match of {rule} is longer than its window and was cut"),

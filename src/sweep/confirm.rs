@@ -4,7 +4,7 @@ use super::candidate::Candidate;
 use super::ground::{Ground, Land, Stretch};
 use super::prefilter::{Hit, Prefilter};
 use crate::coverage::Gap;
-use crate::detect::{Detector, Match, Scratch, Window};
+use crate::detect::{Detector, Match, SEAM_LEN, Scratch, Window};
 use crate::filesystem::EntryId;
 use crate::finding::Secret;
 use crate::location::State;
@@ -139,9 +139,14 @@ impl Bench {
     ) {
         let mut hits = std::mem::take(&mut self.hits);
         hits.sort_unstable();
+        let skew = to_usize(disk % to_u64(SEAM_LEN));
         for hit in &hits {
             let length = tools.hit_length(hit);
-            if wanted(hit.offset..hit.offset.saturating_add(length)) {
+            let is_hopeless = || {
+                hit.encoding == Encoding::Narrow
+                    && tools.detector.is_hopeless(hit.literal, bytes, hit.offset, skew)
+            };
+            if wanted(hit.offset..hit.offset.saturating_add(length)) && !is_hopeless() {
                 self.at_disk(tools, disk, bytes, hit, length);
             }
         }

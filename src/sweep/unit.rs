@@ -29,6 +29,8 @@ pub(super) struct Unread {
 pub(super) struct Swept {
     pub(super) coverage: Coverage,
     pub(super) unread: Vec<Unread>,
+    /// Bytes that were looked at, zeros among them.
+    pub(super) looked_at: u64,
     /// Streams whose first bytes a decoder knows.
     pub(super) containers: Vec<Encoded>,
 }
@@ -153,6 +155,7 @@ impl Sweep<'_, '_> {
     /// Matches one contiguous piece and the seam before it.
     fn piece(&mut self, disk: u64, bytes: &[u8]) {
         self.seam(disk, bytes);
+        self.swept.looked_at = self.swept.looked_at.saturating_add(to_u64(bytes.len()));
         let skew = to_usize(disk % to_u64(blank::BLOCK));
         let mut scanned = 0_u64;
         let mut places = std::mem::take(&mut self.bench.places);
