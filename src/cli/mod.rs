@@ -14,6 +14,7 @@ mod entries;
 mod exit;
 mod info;
 mod input;
+mod keys;
 mod listing;
 mod ls;
 mod output;
@@ -55,6 +56,8 @@ enum Command {
     Report(report::Args),
     /// Compare two scans or two images: what is gone, what is new, what only moved
     Diff(diff::Args),
+    /// Show which key opens which account on which image, from the records of scans
+    Keys(keys::Args),
     /// Write an allow-list entry for a finding
     Allow(allow::Args),
     /// Show or check the rules for secrets
@@ -100,6 +103,7 @@ fn run(command: Command) -> Result<Exit> {
         Command::Crosscheck(args) => crosscheck::run(&args),
         Command::Report(args) => report::run(&args),
         Command::Diff(args) => diff::run(&args),
+        Command::Keys(args) => keys::run(&args),
         Command::Allow(args) => allow::run(&args),
         Command::Rules(command) => rules::run(&command),
         Command::Checks(command) => checks::run(&command),

@@ -11,6 +11,7 @@ use crate::error::{Error, Kind, Result};
 use crate::io::{self, Access};
 use crate::location::escape;
 use crate::record::{Record, Summary};
+use crate::redact::Redactor;
 use crate::report::{Accepted, Gate, words};
 use crate::scan::{self, Engine, Options};
 use sha2::{Digest as _, Sha256};
@@ -141,7 +142,7 @@ impl Run<'_> {
         if summary.error.is_none() {
             summary.image_sha256 = digest.transpose()?;
             if self.entries {
-                self.list(image)?;
+                self.list(image, &summary.redactor)?;
             }
         } else if let Some(error) = &summary.error {
             output::say(error);
@@ -164,7 +165,7 @@ impl Run<'_> {
             }
             // The gate has a word to say on the summary first.
             Record::Summary(_) => Ok(()),
-            Record::Scan(_) | Record::Gap(_) => self.outputs.write(&record),
+            _ => self.outputs.write(&record),
         });
         progress.clear();
         let mut summary = result?;
@@ -177,11 +178,16 @@ impl Run<'_> {
     }
 
     /// Hands the entries of the image's file systems to the reports that show them.
-    fn list(&mut self, image: &Path) -> Result<()> {
+    fn list(&mut self, image: &Path, redactor: &Redactor) -> Result<()> {
         let disk = scan::open(image, &self.options)?;
         let select = Select { deleted: true, ..Select::default() };
         // What the walk could not read is among the scan's gaps already.
-        listing::walk(&disk, &select, &mut |entry| self.outputs.entry(entry)).map(|_| ())
+        listing::walk(&disk, &select, &mut |entry| {
+            let mut entry = entry.clone();
+            redactor.texts(entry.path.iter_mut().chain(&mut entry.stream).chain(&mut entry.notes));
+            self.outputs.entry(&entry)
+        })
+        .map(|_| ())
     }
 }
 

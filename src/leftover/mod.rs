@@ -15,11 +15,13 @@ mod sqlite;
 mod survey;
 mod system;
 mod text;
+mod traces;
 mod tree;
 mod trie;
 mod walk;
 
 pub use catalogue::Check;
+pub use traces::{Command, Origin, Sighting, Traces, traces};
 
 use crate::error::Result;
 use crate::filesystem::{EntryId, FileSystem};

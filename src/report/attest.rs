@@ -33,7 +33,7 @@ impl Report for Attest {
                 let header = self.header.take().unwrap_or_default();
                 self.images.push((header, (*summary).clone()));
             }
-            Record::Finding(_) | Record::Gap(_) => {}
+            _ => {}
         }
         Ok(())
     }

@@ -51,7 +51,7 @@ impl Report for Junit {
         match record {
             Record::Finding(finding) => self.spool.push(finding),
             Record::Summary(summary) => self.suite(summary),
-            Record::Scan(_) | Record::Gap(_) => Ok(()),
+            _ => Ok(()),
         }
     }
 

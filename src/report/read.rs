@@ -3,7 +3,8 @@
 use crate::coverage::Gap;
 use crate::error::{Error, Kind, Result};
 use crate::finding::Finding;
-use crate::record::{Header, Record, SCHEMA, Summary};
+use crate::keys::KeyFact;
+use crate::record::{DiskMap, Header, HistoryLine, Record, SCHEMA, Summary};
 use serde::Deserialize;
 use std::fmt;
 use std::io::{BufRead, Read as _};
@@ -21,6 +22,12 @@ pub enum OwnedRecord {
     Finding(Box<Finding>),
     /// Something not read or not understood.
     Gap(Gap),
+    /// What a place says of a public key.
+    Key(Box<KeyFact>),
+    /// A command of a history, with its time.
+    History(Box<HistoryLine>),
+    /// What lies where on the disk.
+    Map(Box<DiskMap>),
     /// Last for each image.
     Summary(Box<Summary>),
 }
@@ -32,6 +39,9 @@ impl OwnedRecord {
             Self::Scan(header) => Record::Scan(header),
             Self::Finding(finding) => Record::Finding(finding),
             Self::Gap(gap) => Record::Gap(gap),
+            Self::Key(fact) => Record::Key(fact),
+            Self::History(line) => Record::History(line),
+            Self::Map(map) => Record::Map(map),
             Self::Summary(summary) => Record::Summary(summary),
         }
     }

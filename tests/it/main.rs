@@ -18,6 +18,7 @@ mod ext4;
 mod gate;
 mod hostile_containers;
 mod image_files;
+mod keys;
 mod knowngood;
 mod leftovers;
 mod ntfs;
