@@ -180,6 +180,8 @@ pub struct Summary {
     pub gaps: BTreeMap<String, u64>,
     /// Checks and how they ended.
     pub checks: Vec<CheckOutcome>,
+    /// Checks that should have been made and could not be.
+    pub unchecked: u64,
     /// Severity from which on a finding fails the gate.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fail_on: Option<Severity>,
@@ -206,6 +208,17 @@ pub struct Summary {
     /// What went wrong, where the image could not be opened.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
+}
+
+impl Summary {
+    /// Checks that could not be made: because of the image, and because of a limit of this program.
+    pub fn missing_checks(&self) -> (u64, u64) {
+        let count = |limited: bool| {
+            let is = |check: &&CheckOutcome| check.state.is_gap() && check.state.is_limited() == limited;
+            u64::try_from(self.checks.iter().filter(is).count()).unwrap_or(u64::MAX)
+        };
+        (count(false), count(true))
+    }
 }
 
 /// An entry of a file system, one for each of its names and streams, as listings and timelines show it.

@@ -88,7 +88,9 @@ impl Junit {
         self.render(&suite)?;
         for outcome in checks {
             let skipped = match &outcome.state {
-                CheckState::NotEvaluated { reason } => Some(format!("not evaluated: {}", harmless(reason))),
+                CheckState::NotEvaluated { reason, .. } => {
+                    Some(format!("not evaluated: {}", harmless(reason)))
+                }
                 _ => None,
             };
             let name = harmless(&outcome.check).into_owned();

@@ -342,6 +342,9 @@ fn summarise(image: String, outcome: &Outcome, options: &Options) -> Summary {
         GapKind::Unread | GapKind::Opaque | GapKind::Damaged => !options.accept_gaps,
         GapKind::Limited => options.strict,
     });
+    let (missing, not_made) = summary.missing_checks();
+    summary.unchecked = missing;
+    let incomplete = incomplete || (missing > 0 && !options.accept_gaps) || (not_made > 0 && options.strict);
     summary.exit_reason = if read == 0 {
         ExitReason::Unreadable
     } else if incomplete || !outcome.coverage.is_whole() {

@@ -84,10 +84,10 @@ fn item(name: &str, outcomes: &[&CheckOutcome], secrets: u64) -> Item {
                 1 => outcome.check.clone(),
                 more => format!("{} ({})", outcome.check, words::grouped(*more)),
             }),
-            CheckState::NotEvaluated { reason } if outcome.state.is_gap() => {
+            CheckState::NotEvaluated { reason, .. } if outcome.state.is_gap() => {
                 *missing.entry(reason).or_default() += 1;
             }
-            CheckState::NotEvaluated { reason } => *others.entry(reason).or_default() += 1,
+            CheckState::NotEvaluated { reason, .. } => *others.entry(reason).or_default() += 1,
         }
     }
     let counted = |reasons: BTreeMap<&str, usize>| -> Vec<String> {
@@ -110,7 +110,7 @@ mod tests {
     #[test]
     fn an_item_is_clean_only_when_checks_were_made_and_none_is_missing() {
         let outcome = |item: &str, state| CheckOutcome { check: "c".into(), item: item.into(), state };
-        let skipped = |reason: &str| CheckState::NotEvaluated { reason: reason.into() };
+        let skipped = |reason: &str| CheckState::NotEvaluated { reason: reason.into(), limited: false };
         let other = "not applicable: no Windows system found";
         let checks = [
             outcome("a", CheckState::Clean),

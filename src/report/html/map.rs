@@ -89,7 +89,7 @@ const ZONES: [(&str, &str); 7] = [
     ("Free space", "free"),
     ("Journals, tables, swap", "system"),
     ("Outside of volumes", "outside"),
-    ("Not understood", "unknown"),
+    ("Other volumes, swept raw", "unknown"),
 ];
 
 /// Class of the row for what could not be read.
