@@ -3,7 +3,7 @@
 use super::candidate::Candidate;
 use super::ground::{Ground, Land, Stretch};
 use super::prefilter::{Hit, Prefilter};
-use crate::detect::{Detector, Match, Scratch, Window};
+use crate::detect::{Detector, Match, SEAM_LEN, Scratch, Window};
 use crate::filesystem::EntryId;
 use crate::finding::Secret;
 use crate::location::State;
@@ -31,7 +31,12 @@ pub(super) struct Bench {
     stretch: Stretch,
     hold: Option<(usize, Hold)>,
     view: Option<(ViewKey, View)>,
+    /// The path of the last entry whose path a rule asked for.
+    path: Option<KnownPath>,
 }
+
+/// The land and the entry, and the entry's path where it has one.
+type KnownPath = ((usize, EntryId), Option<Vec<u8>>);
 
 /// What a cached view was made for.
 #[derive(Debug, PartialEq, Eq)]
@@ -116,9 +121,14 @@ impl Bench {
     ) {
         let mut hits = std::mem::take(&mut self.hits);
         hits.sort_unstable();
+        let skew = to_usize(disk % to_u64(SEAM_LEN));
         for hit in &hits {
             let length = tools.hit_length(hit);
-            if wanted(hit.offset..hit.offset.saturating_add(length)) {
+            let is_hopeless = || {
+                hit.encoding == Encoding::Narrow
+                    && tools.detector.is_hopeless(hit.literal, bytes, hit.offset, skew)
+            };
+            if wanted(hit.offset..hit.offset.saturating_add(length)) && !is_hopeless() {
                 self.at_disk(tools, disk, bytes, hit, length);
             }
         }
@@ -273,7 +283,11 @@ impl Bench {
                 &narrow
             }
         };
-        let path = OnceCell::new();
+        let key = content.entry.map(|(entry, _)| (content.land, entry));
+        let path = match self.path.take_if(|(known, _)| Some(*known) == key) {
+            Some((_, path)) => OnceCell::from(path),
+            None => OnceCell::new(),
+        };
         let resolve = || path.get_or_init(|| tools.path(content)).clone();
         let window = Window {
             bytes,
@@ -286,6 +300,9 @@ impl Bench {
         tools.detector.confirm(&mut self.scratch, hit.literal, &window, &mut |found| {
             out.extend(candidate(content, bytes, width, first, found));
         });
+        if let Some(known) = key.zip(path.into_inner()) {
+            self.path = Some(known);
+        }
         self.narrow = narrow;
     }
 }
