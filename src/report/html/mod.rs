@@ -37,6 +37,9 @@ const GAPS_SHOWN: usize = 200;
 /// Blocks of findings with all their details; further ones are one line each.
 const BLOCKS_FULL: usize = 5000;
 
+/// Blocks and lines that a browser lays out together.
+const CHUNK: usize = 50;
+
 /// Places of one secret that are listed.
 const PLACES_SHOWN: usize = 20;
 
@@ -195,10 +198,33 @@ impl Html {
             zones: map::zones(),
             total: summary.by_severity.values().sum(),
         })?;
-        for (number, group) in groups.iter().enumerate() {
-            self.group(&mut spool, group, (number < BLOCKS_FULL).then_some(fail_on))?;
+        let (full, short) = groups.split_at(BLOCKS_FULL.min(groups.len()));
+        for part in full.chunks(CHUNK) {
+            self.part("blocks", &mut spool, part, Some(fail_on))?;
+        }
+        if !short.is_empty() {
+            let more = words::grouped(u64::try_from(short.len()).unwrap_or(u64::MAX));
+            let text =
+                format!("<p class=\"printed\">{more} more are on the page, and are not printed.</p>\n");
+            self.out.write_all(text.as_bytes()).map_err(failed)?;
+        }
+        for part in short.chunks(CHUNK) {
+            self.part("lines", &mut spool, part, None)?;
         }
         self.out.write_all(b"</section></main>\n").map_err(failed)
+    }
+
+    /// Groups that a browser lays out together, when they come into view.
+    fn part(
+        &mut self,
+        class: &str,
+        spool: &mut Spool,
+        groups: &[Group],
+        fail_on: Option<Severity>,
+    ) -> Result<()> {
+        self.out.write_all(format!("<div class=\"{class}\">\n").as_bytes()).map_err(failed)?;
+        groups.iter().try_for_each(|group| self.group(spool, group, fail_on))?;
+        self.out.write_all(b"</div>\n").map_err(failed)
     }
 
     /// A group of findings: with all details where there is a threshold to tell, else in one line.

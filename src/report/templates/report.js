@@ -1,7 +1,7 @@
 "use strict";
 for (const main of document.querySelectorAll("main")) {
   const tools = main.querySelector(".tools");
-  const findings = [...main.querySelectorAll(".finding")];
+  const findings = [...main.querySelectorAll(".finding, .lines > p")];
   const search = tools.querySelector("input[type=search]");
   const zone = tools.querySelector("select");
   const boxes = [...tools.querySelectorAll("input[type=checkbox]")];
