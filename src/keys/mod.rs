@@ -11,7 +11,7 @@ mod public;
 pub mod show;
 mod ssh;
 
-pub use graph::{Graph, KeyNode};
+pub use graph::{Graph, KeyNode, Opening};
 
 pub(crate) use certificate::{Certificate, certificates};
 pub(crate) use kubeconfig::logins;

@@ -111,11 +111,15 @@ impl Spool {
         serde_json::from_slice(&line).map_err(|error| failed(error.into()))
     }
 
-    /// All findings in groups: worst first, then in the order in which they came. Each finding is in one
+    /// All findings in groups: worst first, of one severity those that are accepted last, then in the order in which they came. Each finding is in one
     /// group, as a place or as the pair of the group's first place.
     pub(super) fn groups(&self) -> Vec<Group> {
         let mut order: Vec<usize> = (0..self.kept.len()).collect();
-        order.sort_by_key(|&number| std::cmp::Reverse(self.kept.get(number).map(|kept| kept.severity)));
+        // Of one severity, what is accepted comes after what is not.
+        order.sort_by_key(|&number| {
+            let kept = self.kept.get(number);
+            (std::cmp::Reverse(kept.map(|kept| kept.severity)), kept.map(|kept| kept.accepted))
+        });
         let by_id: BTreeMap<u64, usize> =
             self.kept.iter().enumerate().map(|(n, kept)| (kept.id, n)).collect();
         let mut by_group: BTreeMap<u64, Vec<usize>> = BTreeMap::new();

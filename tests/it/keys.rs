@@ -134,3 +134,18 @@ fn histories_with_times_are_events_without_their_arguments() {
     ];
     assert_eq!(found, expected.map(|(seconds, message)| (seconds * 1_000_000, message.to_owned())));
 }
+
+#[test]
+fn each_format_writes_what_its_golden_file_holds() {
+    let folder = scans();
+    for format in ["text", "json", "dot"] {
+        let output = run(folder.path(), &["keys", "bastion.jsonl", "web.jsonl", "--all", "--format", format]);
+        let text = String::from_utf8(output.stdout).unwrap();
+        let path = testdata(&format!("reports/keys/golden.{format}"));
+        if std::env::var_os("RESIDUE_WRITE_GOLDEN").is_some() {
+            std::fs::write(&path, &text).unwrap();
+        }
+        let golden = std::fs::read_to_string(&path).unwrap();
+        assert!(text == golden, "{format} differs from {}", path.display());
+    }
+}

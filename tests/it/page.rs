@@ -49,12 +49,12 @@ impl Browser {
         let (to, from) = (child.stdin.take().unwrap(), BufReader::new(child.stdout.take().unwrap()));
         let (session, events) = (None, Vec::new());
         let mut browser = Self { child, to, from, session, number: 0, events, _profile: profile };
-        let target = browser.call("Target.createTarget", json!({ "url": "about:blank" }));
-        let attached =
-            browser.call("Target.attachToTarget", json!({ "targetId": target["targetId"], "flatten": true }));
+        let target = browser.call("Target.createTarget", &json!({ "url": "about:blank" }));
+        let attached = browser
+            .call("Target.attachToTarget", &json!({ "targetId": target["targetId"], "flatten": true }));
         browser.session = Some(attached["sessionId"].as_str().unwrap().to_owned());
         for domain in ["Page", "Runtime", "Log", "Network"] {
-            browser.call(&format!("{domain}.enable"), json!({}));
+            browser.call(&format!("{domain}.enable"), &json!({}));
         }
         Some(browser)
     }
@@ -66,7 +66,7 @@ impl Browser {
         serde_json::from_slice(&message).unwrap()
     }
 
-    fn call(&mut self, method: &str, params: Value) -> Value {
+    fn call(&mut self, method: &str, params: &Value) -> Value {
         self.number += 1;
         let mut message = json!({ "id": self.number, "method": method, "params": params });
         if let Some(session) = &self.session {
@@ -87,7 +87,7 @@ impl Browser {
     fn open(&mut self, path: &Path) -> Duration {
         let start = Instant::now();
         self.events.clear();
-        self.call("Page.navigate", json!({ "url": format!("file://{}", path.display()) }));
+        self.call("Page.navigate", &json!({ "url": format!("file://{}", path.display()) }));
         while !self.events.iter().any(|event| event["method"] == "Page.loadEventFired") {
             let message = self.read();
             self.events.push(message);
@@ -98,7 +98,7 @@ impl Browser {
     /// The value of an expression in the page; promises are awaited.
     fn evaluate(&mut self, expression: &str) -> Value {
         let params = json!({ "expression": expression, "returnByValue": true, "awaitPromise": true });
-        let result = self.call("Runtime.evaluate", params);
+        let result = self.call("Runtime.evaluate", &params);
         assert!(result.get("exceptionDetails").is_none(), "{expression}: {result}");
         result["result"]["value"].clone()
     }
@@ -119,13 +119,13 @@ impl Browser {
     fn picture(&mut self, name: &str, scheme: &str, media: &str) {
         let Some(folder) = std::env::var_os("RESIDUE_SCREENSHOTS") else { return };
         let features = json!([{ "name": "prefers-color-scheme", "value": scheme }]);
-        self.call("Emulation.setEmulatedMedia", json!({ "media": media, "features": features }));
+        self.call("Emulation.setEmulatedMedia", &json!({ "media": media, "features": features }));
         let size = json!({ "width": 1280, "height": 2600, "deviceScaleFactor": 1, "mobile": false });
-        self.call("Emulation.setDeviceMetricsOverride", size);
-        let shot = self.call("Page.captureScreenshot", json!({ "format": "png" }));
+        self.call("Emulation.setDeviceMetricsOverride", &size);
+        let shot = self.call("Page.captureScreenshot", &json!({ "format": "png" }));
         let bytes = data_encoding::BASE64.decode(shot["data"].as_str().unwrap().as_bytes()).unwrap();
         std::fs::write(Path::new(&folder).join(format!("{name}.png")), bytes).unwrap();
-        self.call("Emulation.setEmulatedMedia", json!({ "media": "", "features": [] }));
+        self.call("Emulation.setEmulatedMedia", &json!({ "media": "", "features": [] }));
     }
 }
 
@@ -229,7 +229,7 @@ fn a_page_is_whole_without_scripts() {
     let folder = tempfile::TempDir::new().unwrap();
     let path = folder.path().join("page.html");
     std::fs::write(&path, render("html", &varied(10), false)).unwrap();
-    browser.call("Emulation.setScriptExecutionDisabled", json!({ "value": true }));
+    browser.call("Emulation.setScriptExecutionDisabled", &json!({ "value": true }));
     browser.open(&path);
     assert_eq!(browser.complaints().len(), 0, "{:?}", browser.complaints());
     let text = browser.evaluate("document.body.innerText");

@@ -1,8 +1,7 @@
 //! The graph as text: a block a key, the worst first.
 
 use super::{place, shown};
-use crate::keys::graph::Opening;
-use crate::keys::{KeyFact, KeyNode};
+use crate::keys::{KeyFact, KeyNode, Opening};
 use crate::location::{State, harmless};
 use std::io::{self, Write};
 

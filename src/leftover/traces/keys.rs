@@ -92,7 +92,7 @@ pub(super) fn gather(site: &Site<'_>, files: &mut Files<'_, '_>, out: &mut Trace
     for home in &homes {
         gather.home(home, files);
     }
-    gather.sshd(&homes, files);
+    gather.sshd(files);
     gather.hosts(files);
     gather.clusters(&homes, files);
     for tree in CERTIFICATE_TREES {
@@ -169,7 +169,7 @@ impl Gather<'_, '_> {
     }
 
     /// What the server's configuration names: further files of keys, and authorities.
-    fn sshd(&mut self, homes: &[Place], files: &mut Files<'_, '_>) {
+    fn sshd(&mut self, files: &mut Files<'_, '_>) {
         let mut texts: Vec<Text> = files.read(b"/etc/ssh/sshd_config").into_iter().collect();
         texts.extend(files.within(b"/etc/ssh/sshd_config.d", |name| name.ends_with(b".conf")));
         let users: Vec<User> = self.site.system.users.iter().take(ACCOUNTS_MAX).cloned().collect();
@@ -206,7 +206,6 @@ impl Gather<'_, '_> {
         {
             self.authorized(&text, &[b"Administrators".to_vec()]);
         }
-        let _ = homes;
     }
 
     /// The host's own keys and what it knows of others.
