@@ -131,3 +131,53 @@ fn shown(bytes: &[u8]) -> String {
     }
     text.chars().take(TEXT_MAX - 1).chain(['…']).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SAMPLES: [&[u8]; 3] = [
+        include_bytes!("../../testdata/reports/keys/tls.crt"),
+        include_bytes!("../../testdata/reports/keys/deploy-cert.pub"),
+        include_bytes!("../../testdata/reports/keys/kubeconfig"),
+    ];
+
+    /// All parsers over one text; how many facts they give.
+    fn parse(text: &[u8]) -> usize {
+        let kubernetes = logins(text).iter().filter(|login| login.fact(Some(text)).is_some()).count();
+        let lines = text.split(|&byte| byte == b'\n');
+        let lines = lines.filter(|line| authorized(line).is_some() || known_host(line).is_some()).count();
+        certificates(text).len() + kubernetes + lines
+    }
+
+    #[test]
+    fn damaged_files_give_less_and_never_a_panic() {
+        for sample in SAMPLES {
+            assert_eq!(parse(sample), 1);
+            for end in 0..sample.len() {
+                assert!(parse(sample.get(..end).unwrap()) <= 1);
+            }
+            let mut damaged = sample.to_vec();
+            for at in 0..sample.len() {
+                for change in [1, 0x20, 0x80, 0xff] {
+                    damaged[at] ^= change;
+                    parse(&damaged);
+                    damaged[at] = sample[at];
+                }
+            }
+        }
+        // The same for what lies behind the base64.
+        let text = std::str::from_utf8(SAMPLES[0]).unwrap();
+        let body: String = text.lines().filter(|line| !line.starts_with('-')).collect();
+        let der = data_encoding::BASE64.decode(body.as_bytes()).unwrap();
+        assert_eq!(certificates(&der).len(), 1);
+        let mut damaged = der.clone();
+        for at in 0..der.len() {
+            for change in [1, 0x80, 0xff] {
+                damaged[at] ^= change;
+                certificates(&damaged);
+                damaged[at] = der[at];
+            }
+        }
+    }
+}

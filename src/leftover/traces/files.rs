@@ -7,15 +7,19 @@ use crate::leftover::tree::{Spot, join};
 
 /// Bytes of one file that are read.
 pub(super) const FILE_MAX: u64 = 4 << 20;
-/// Files of one site that are read.
-const FILES_MAX: usize = 20_000;
+/// Bytes of all files of one site that are read.
+const BYTES_MAX: u64 = 1 << 30;
+/// Names of all directories of one site that are looked at; a directory counts as one itself.
+const NAMES_SUM_MAX: usize = 5_000_000;
 /// Names of one directory that are looked at.
 const NAMES_MAX: usize = 10_000;
 
-/// Reads files of a site, at most so many.
+/// Reads files of a site, as long as the budget lasts.
 pub(super) struct Files<'s, 'a> {
     site: &'s Site<'a>,
-    left: usize,
+    bytes_left: u64,
+    names_left: usize,
+    is_spent: bool,
     /// What could not be read.
     pub(super) problems: Vec<(usize, Vec<u8>, String)>,
 }
@@ -30,7 +34,7 @@ pub(super) struct Text {
 
 impl<'s, 'a> Files<'s, 'a> {
     pub(super) fn new(site: &'s Site<'a>) -> Self {
-        Self { site, left: FILES_MAX, problems: Vec::new() }
+        Self { site, bytes_left: BYTES_MAX, names_left: NAMES_SUM_MAX, is_spent: false, problems: Vec::new() }
     }
 
     /// The file at a seen path, links followed; `None` where there is none.
@@ -39,9 +43,9 @@ impl<'s, 'a> Files<'s, 'a> {
         if entry.kind != EntryKind::File || entry.size() == 0 {
             return None;
         }
-        match self.left.checked_sub(1) {
-            Some(left) => self.left = left,
-            None => return None,
+        match self.bytes_left.checked_sub(entry.size().min(FILE_MAX)) {
+            Some(left) => self.bytes_left = left,
+            None => return self.spent(&spot),
         }
         match self.site.tree.head(spot.node, &entry, FILE_MAX) {
             Ok(bytes) => {
@@ -64,6 +68,14 @@ impl<'s, 'a> Files<'s, 'a> {
         let spot = self.site.tree.resolve(path).ok()??;
         let entry = self.site.tree.entry(spot.node).ok()?;
         Some((spot, entry))
+    }
+
+    /// Says once that the budget is spent.
+    fn spent<T>(&mut self, spot: &Spot) -> Option<T> {
+        if !std::mem::replace(&mut self.is_spent, true) {
+            self.problem(spot, "too much to look for keys and histories in; the rest was left out");
+        }
+        None
     }
 
     fn problem(&mut self, spot: &Spot, what: &str) {
@@ -89,6 +101,10 @@ impl<'s, 'a> Files<'s, 'a> {
             if listed.is_err() {
                 break;
             }
+        }
+        match self.names_left.checked_sub(names.len().saturating_add(1)) {
+            Some(left) => self.names_left = left,
+            None => return self.spent(&spot).unwrap_or_default(),
         }
         names.sort();
         names.dedup();

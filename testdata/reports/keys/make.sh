@@ -73,6 +73,10 @@ cp "$work/tls.key" "$work/tls.crt" "$web/etc/nginx"
 printf ': 1767225700:0;git push\n: 1767225701:3;curl --header=v9Kd-Trombone-41x\n' > "$web/home/app/.zsh_history"
 printf -- '- cmd: ls v9Kd-Trombone-41x\n  when: 1767225702\n' > "$web/home/app/.local/share/fish/fish_history"
 
+# Samples for the tests of the parsers.
+cp "$work/tls.crt" "$work/deploy-cert.pub" .
+cp "$bastion/home/deploy/.kube/config" kubeconfig
+
 for name in bastion web; do
   rm -f "$work/$name.img"
   truncate -s 2M "$work/$name.img"
