@@ -12,12 +12,14 @@ mod crosscheck;
 mod diff;
 mod entries;
 mod exit;
+mod images;
 mod info;
 mod input;
 mod keys;
 mod listing;
 mod ls;
 mod output;
+mod overview;
 mod progress;
 mod report;
 mod resolve;
@@ -44,7 +46,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Scan images for secrets and leftovers
-    Scan(scan::Args),
+    Scan(Box<scan::Args>),
     /// Show what an image holds, and what would and would not be read
     Info(info::Args),
     /// List the entries of an image's file systems

@@ -5,7 +5,7 @@ use crate::container;
 use crate::coverage::Gap;
 use crate::finding::Finding;
 use crate::keys::{KeyFact, Role};
-use crate::leftover::{Command, Origin, Sighting, Source};
+use crate::leftover::{CheckOutcome, CheckState, Command, Origin, Sighting, Source};
 use crate::location::{State, escape, unescape};
 use crate::record::{Header, HistoryLine};
 use crate::redact::Redactor;
@@ -154,6 +154,13 @@ pub(super) fn clean_finding(finding: &mut Finding, redactor: &Redactor) {
 /// Takes known secrets out of a gap.
 pub(super) fn clean_gap(gap: &mut Gap, redactor: &Redactor) {
     redactor.texts(gap.path.iter_mut().chain([&mut gap.reason]));
+}
+
+/// Takes known secrets out of the reason why a check was not made.
+pub(super) fn clean_check(check: &mut CheckOutcome, redactor: &Redactor) {
+    if let CheckState::NotEvaluated { reason, .. } = &mut check.state {
+        redactor.text(reason);
+    }
 }
 
 /// Takes known secrets out of a key fact.
