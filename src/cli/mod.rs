@@ -15,6 +15,7 @@ mod exit;
 mod images;
 mod info;
 mod input;
+mod keys;
 mod listing;
 mod ls;
 mod output;
@@ -58,6 +59,8 @@ enum Command {
     Report(report::Args),
     /// Compare two scans or two images: what is gone, what is new, what only moved
     Diff(diff::Args),
+    /// Show which key opens which account on which image, from the records of scans
+    Keys(keys::Args),
     /// Write an allow-list entry for a finding
     Allow(allow::Args),
     /// Show or check the rules for secrets
@@ -103,6 +106,7 @@ fn run(command: Command) -> Result<Exit> {
         Command::Crosscheck(args) => crosscheck::run(&args),
         Command::Report(args) => report::run(&args),
         Command::Diff(args) => diff::run(&args),
+        Command::Keys(args) => keys::run(&args),
         Command::Allow(args) => allow::run(&args),
         Command::Rules(command) => rules::run(&command),
         Command::Checks(command) => checks::run(&command),

@@ -13,6 +13,7 @@ use crate::error::{Error, Kind, Result};
 use crate::io::{self, Access};
 use crate::location::escape;
 use crate::record::{ExitReason, Record, Summary};
+use crate::redact::Redactor;
 use crate::report::{Accepted, Gate, words};
 use crate::scan::{self, Disk, Engine, Options};
 use sha2::{Digest as _, Sha256};
@@ -165,7 +166,7 @@ impl Run<'_> {
             }
             if self.entries {
                 match scan::open(image, &self.options) {
-                    Ok(disk) => self.list(&disk)?,
+                    Ok(disk) => self.list(&disk, &summary.redactor)?,
                     Err(error) => incomplete(&mut summary, &error),
                 }
             }
@@ -194,7 +195,7 @@ impl Run<'_> {
             }
             // The gate has a word to say on the summary first.
             Record::Summary(_) => Ok(()),
-            Record::Scan(_) | Record::Gap(_) => self.outputs.write(&record),
+            _ => self.outputs.write(&record),
         });
         progress.clear();
         let mut summary = result?;
@@ -207,10 +208,15 @@ impl Run<'_> {
     }
 
     /// Hands the entries of the image's file systems to the reports that show them.
-    fn list(&mut self, disk: &Disk) -> Result<()> {
+    fn list(&mut self, disk: &Disk, redactor: &Redactor) -> Result<()> {
         let select = Select { deleted: true, ..Select::default() };
         // What the walk could not read is among the scan's gaps already.
-        listing::walk(disk, &select, &mut |entry| self.outputs.entry(entry)).map(|_| ())
+        listing::walk(disk, &select, &mut |entry| {
+            let mut entry = entry.clone();
+            redactor.texts(entry.path.iter_mut().chain(&mut entry.stream).chain(&mut entry.notes));
+            self.outputs.entry(&entry)
+        })
+        .map(|_| ())
     }
 }
 

@@ -13,11 +13,13 @@ mod patterns;
 mod survey;
 mod system;
 mod text;
+mod traces;
 mod tree;
 mod trie;
 mod walk;
 
 pub use catalogue::Check;
+pub use traces::{Command, Origin, Sighting, Traces, traces};
 
 use crate::error::Result;
 use crate::filesystem::{EntryId, FileSystem};
@@ -81,13 +83,21 @@ pub enum CheckState {
     NotEvaluated {
         /// Why.
         reason: String,
+        /// Whether a limit of this program stands in the way, and nothing in the image.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        limited: bool,
     },
 }
 
 impl CheckState {
     /// Whether the check should have been evaluated and was not: a gap that a gate must not take for clean.
     pub fn is_gap(&self) -> bool {
-        matches!(self, Self::NotEvaluated { reason } if !reason.starts_with(NOT_APPLICABLE))
+        matches!(self, Self::NotEvaluated { reason, .. } if !reason.starts_with(NOT_APPLICABLE))
+    }
+
+    /// Whether it is a gap only because of a limit of this program.
+    pub fn is_limited(&self) -> bool {
+        self.is_gap() && matches!(self, Self::NotEvaluated { limited: true, .. })
     }
 }
 

@@ -152,7 +152,14 @@ pub fn decision(summary: &Summary) -> String {
     match summary.exit_reason {
         ExitReason::Clean => format!("CLEAN: {failing}"),
         ExitReason::Findings => format!("DO NOT RELEASE: {failing}"),
-        ExitReason::Incomplete => format!("INCOMPLETE: {failing}, but not everything could be read"),
+        ExitReason::Incomplete => {
+            let gaps = summary.coverage.unread > 0 || !summary.gaps.is_empty();
+            let read = (gaps || summary.unchecked == 0).then(|| "not everything could be read".to_owned());
+            let made = (summary.unchecked > 0)
+                .then(|| format!("{} could not be made", count(summary.unchecked, "check")));
+            let parts: Vec<String> = read.into_iter().chain(made).collect();
+            format!("INCOMPLETE: {failing}, but {}", parts.join(" and "))
+        }
         ExitReason::Unreadable => {
             let error = summary.error.as_deref().unwrap_or("nothing of the image could be read");
             format!("NOT READ: {}", harmless(error))

@@ -107,6 +107,27 @@ impl Ground {
         stretch.contains(disk).then_some(*stretch)
     }
 
+    /// Visits the parts of a range of the disk that have one owner each, with the state of their bytes; `None`
+    /// where nobody knows what they are.
+    pub fn states(
+        &self,
+        disk: &std::ops::Range<u64>,
+        visit: &mut dyn FnMut(std::ops::Range<u64>, Option<State>),
+    ) {
+        for stretch in self.within(disk) {
+            let Some(land) = self.lands.get(stretch.land) else { continue };
+            let end = stretch.volume_offset.saturating_add(stretch.length);
+            let mut at = stretch.volume_offset;
+            while at < end {
+                let hold = land.hold(at);
+                let next = hold.span.end.min(end).max(at.saturating_add(1));
+                let start = stretch.disk.saturating_add(at.saturating_sub(stretch.volume_offset));
+                visit(start..start.saturating_add(next.saturating_sub(at)), land.state(&hold));
+                at = next;
+            }
+        }
+    }
+
     /// The parts of stretches that lie within a range of the disk.
     pub(super) fn within(&self, disk: &std::ops::Range<u64>) -> impl Iterator<Item = Stretch> + '_ {
         let (start, end) = (disk.start, disk.end);

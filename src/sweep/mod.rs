@@ -57,6 +57,8 @@ pub enum Event {
     Candidates(Vec<Candidate>),
     /// A range that could not be read, or content that could not be decoded.
     Gap(Gap),
+    /// Ranges of the disk that went through the matchers, with what owns them; `None` where nobody knows.
+    Written(Vec<(Range<u64>, Option<State>)>),
     /// So many more bytes of the disk are done.
     Progress(u64),
 }
@@ -173,6 +175,9 @@ pub fn sweep(
             coverage.add(&swept.coverage);
             plan.budget = plan.budget.saturating_sub(swept.looked_at);
             queue.extend(swept.containers);
+            if !swept.written.is_empty() {
+                emit(Event::Written(swept.written))?;
+            }
             for unread in swept.unread {
                 emit(Event::Gap(unread_gap(ground, &unread)))?;
             }

@@ -159,7 +159,7 @@ fn completions_and_the_manual_page_name_every_command() {
     let page = stdout(&run(folder.path(), &["man"]));
     for shell in ["bash", "zsh", "fish"] {
         let script = stdout(&run(folder.path(), &["completions", shell]));
-        for command in ["scan", "info", "ls", "cat", "crosscheck", "rules", "checks"] {
+        for command in ["scan", "info", "ls", "cat", "crosscheck", "keys", "rules", "checks", "explain"] {
             assert!(script.contains(command), "{shell}: {command}");
             assert!(page.contains(command), "man: {command}");
         }
