@@ -80,13 +80,18 @@ fn line(listed: &EntryFacts) -> String {
     let uid = listed.owner_uid.map_or_else(|| "-".to_owned(), |uid| uid.to_string());
     let time = listed.mtime.as_deref().and_then(|time| time.get(..19)).unwrap_or("-");
     let stream = listed.stream.as_deref().map(|stream| format!(":{stream}")).unwrap_or_default();
+    let version = listed.version.map(|version| format!("#{version}")).unwrap_or_default();
+    let number = format!("{}{version}", listed.inode);
     let place = match &listed.path {
         Some(path) => format!("{}:{path}{stream}", listed.volume),
-        None => format!("{}:inode:{}{stream}", listed.volume, listed.inode),
+        None => format!("{}:inode:{number}{stream}", listed.volume),
     };
+    // What is left of it is what one wants to know of a file that is gone.
+    let is_gone = listed.state != "allocated" && !listed.notes.is_empty();
+    let notes = if is_gone { format!("  [{}]", listed.notes.join("; ")) } else { String::new() };
     let error = listed.error.as_deref().map(|error| format!("  ({})", harmless(error))).unwrap_or_default();
     format!(
-        "{digest}{mode:>4} {uid:>5} {:>12} {time:>19} {:<9} {:<9} {:>8}  {place}{error}",
-        listed.size, listed.state, listed.kind, listed.inode
+        "{digest}{mode:>4} {uid:>5} {:>12} {time:>19} {:<9} {:<9} {number:>8}  {place}{notes}{error}",
+        listed.size, listed.state, listed.kind
     )
 }

@@ -6,6 +6,7 @@ use super::input::Input;
 use super::listing::{self, Select};
 use super::output::{self, Outputs, Wanted};
 use super::progress::Progress;
+use super::recover::Recover;
 use super::wanted::{Reports, Rules};
 use crate::error::{Error, Kind, Result};
 use crate::io::{self, Access};
@@ -51,6 +52,10 @@ pub(super) struct Args {
     /// Write an in-toto statement about the verdict; the same as --hash -o attest:FILE
     #[arg(long, value_name = "FILE")]
     attest: Option<String>,
+    /// Write the files that carry findings to a new folder, with a list of them; they are as secret as what was
+    /// found in them
+    #[arg(long, value_name = "FOLDER")]
+    recover: Option<PathBuf>,
     /// Number of threads; 0 is one for each processor
     #[arg(long, value_name = "N", default_value_t = 0)]
     threads: usize,
@@ -69,7 +74,8 @@ pub(super) fn run(args: &Args) -> Result<Exit> {
     }
     let entries = wanted.iter().any(Wanted::entries);
     let outputs = args.reports.create(&wanted)?;
-    let mut run = Run { args, engine, options, accepted, outputs, entries };
+    let recover = args.recover.as_deref().map(Recover::create).transpose()?;
+    let mut run = Run { args, engine, options, accepted, outputs, entries, recover };
     let mut exit = Exit::Clean;
     for image in &args.images {
         let summary = run.image(image)?;
@@ -125,6 +131,7 @@ struct Run<'a> {
     accepted: Accepted,
     outputs: Outputs,
     entries: bool,
+    recover: Option<Recover>,
 }
 
 impl Run<'_> {
@@ -143,6 +150,9 @@ impl Run<'_> {
             if self.entries {
                 self.list(image)?;
             }
+            if let Some(recover) = &mut self.recover {
+                recover.write(&summary.image, &scan::open(image, &self.options)?)?;
+            }
         } else if let Some(error) = &summary.error {
             output::say(error);
         }
@@ -160,6 +170,9 @@ impl Run<'_> {
                 let mut finding = finding.clone();
                 self.accepted.mark(&mut finding);
                 gate.count(&finding);
+                if let Some(recover) = &mut self.recover {
+                    recover.add(&finding);
+                }
                 self.outputs.write(&Record::Finding(&finding))
             }
             // The gate has a word to say on the summary first.

@@ -194,7 +194,7 @@ fn cut_gap(candidate: &Candidate, rules: &[RuleFacts], ground: &Ground) -> Gap {
         volume: ground.lands.get(candidate.land).map(|land| land.volume.name.clone()).unwrap_or_default(),
         disk_offset: candidate.disk_offset,
         length: None,
-        path: candidate.entry.map(|entry| format!("inode {}", entry.0.0)),
+        path: candidate.entry.map(|(entry, _)| ground.shown(candidate.land, entry)),
         reason: format!("a match of {rule} is longer than its window and was cut"),
     }
 }

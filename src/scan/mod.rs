@@ -5,6 +5,8 @@ mod disk;
 mod fold;
 mod options;
 mod proof;
+mod remedy;
+mod special;
 
 pub use disk::{Disk, OpenVolume, open};
 pub use options::{Observer, Options, Silent};
@@ -171,7 +173,7 @@ fn index(engine: &Engine, ground: &Ground, index: usize) -> Indexed {
         volume: land.volume.name.clone(),
         disk_offset: error.offset().and_then(|offset| land.volume.to_disk(offset)),
         length: None,
-        path: entry.map(|entry| format!("inode {}", entry.0)),
+        path: entry.map(|entry| ground.shown(index, entry)),
         reason: error.to_string(),
     };
     let map = ownership::index(filesystem, land.volume.size(), &mut |other| match other {

@@ -1,6 +1,6 @@
 //! What lies where on the disk: volumes with their owners, found by disk offset.
 
-use crate::filesystem::FileSystem;
+use crate::filesystem::{EntryId, FileSystem};
 use crate::io::ReadAt;
 use crate::location::State;
 use crate::ownership::{Hold, OwnerMap};
@@ -84,6 +84,14 @@ impl Ground {
             }
         }
         Self { lands, stretches }
+    }
+
+    /// How gaps call an entry whose path is not known.
+    pub fn shown(&self, land: usize, entry: EntryId) -> String {
+        match self.lands.get(land).and_then(|land| land.filesystem.as_ref()) {
+            Some(filesystem) => format!("inode {}", filesystem.number(entry)),
+            None => format!("inode {}", entry.0),
+        }
     }
 
     /// The stretch at a disk offset.

@@ -105,7 +105,13 @@ fn gap(land: &Land, item: &Encoded, cut: Option<&Cut>, error: &Error) -> Gap {
     // A path that cannot be built leaves the number, as in all gaps.
     let paths = land.filesystem.as_ref().and_then(|filesystem| filesystem.paths(item.entry).ok());
     let path = paths.and_then(|paths| paths.all.into_iter().next());
-    let path = path.map_or_else(|| format!("inode {}", item.entry.0), |path| escape(&path));
+    let path = path.map_or_else(
+        || match &land.filesystem {
+            Some(filesystem) => format!("inode {}", filesystem.number(item.entry)),
+            None => String::new(),
+        },
+        |path| escape(&path),
+    );
     let member = cut.map(|cut| cut.member.as_str()).filter(|member| !member.is_empty());
     Gap {
         kind,

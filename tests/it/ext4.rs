@@ -571,7 +571,8 @@ impl ReadAt for Mutated {
 
 #[test]
 fn mutated_metadata_never_panics_and_ends_in_time() {
-    for name in ["journal-v3", "reused", "inline", "ext2", "unwritten", "bigalloc"] {
+    for name in ["journal-v3", "reused", "planted", "inline", "ext2", "deleted-ext2", "unwritten", "bigalloc"]
+    {
         let image = Arc::new(fixture(&format!("{name}.img")));
         let whole = opened_volume(Arc::clone(&image) as Arc<dyn ReadAt>);
         // Places that hold something and are no content of files.
