@@ -24,7 +24,8 @@ const PLACES: &str = "Places:\n  \
     p3:/srv/app.jar!/app.properties             a member of an archive, nested ones too\n  \
     --raw 'p3:/etc/motd @ 300'                  with the slack behind a file of 300 bytes\n  \
     'disk.qcow2 / p3 ext4 / etc/shadow @ 1204'  a place from a report\n  \
-    p3, disk                                    a volume, the whole disk\n\n\
+    p3, disk                                    a volume, the whole disk\n  \
+    container, container:2, snapshot:1          the container's own file, an internal snapshot\n\n\
     Any place may end in ' @ OFFSET' or ' @ OFFSET+LENGTH' in bytes, also with 0x.\n\
     In names, %XX stands for the byte XX.";
 

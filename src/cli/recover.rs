@@ -5,6 +5,7 @@
 //! empty one, so that no file is ever replaced and no link followed.
 
 use super::entries::{self, CHUNK};
+use super::resolve::outside;
 use crate::error::{Error, Kind, Result};
 use crate::filesystem::{Entry, EntryKind, EntryNumber, FileSystem, StreamName};
 use crate::finding::{Finding, Location};
@@ -125,11 +126,15 @@ impl Recover {
             let written = match &source {
                 Source::Stream { .. } => self.stream(image, disk, &source, &findings)?,
                 Source::Disk { start, end, volume, state } => {
-                    let end = (*end).min(disk.image.size());
-                    let name = format!("disk-{start}");
+                    // Volumes outside of the disk have their own offsets.
+                    let outside = if *state == Some(State::Container) { outside(disk, volume)? } else { None };
+                    let name = if outside.is_some() { "container" } else { "disk" };
+                    let bytes = outside.unwrap_or_else(|| disk.image.clone());
+                    let end = (*end).min(bytes.size());
+                    let name = format!("{name}-{start}");
                     let (state, findings) = (*state, findings.as_slice());
                     let about = Written { image, volume, state, findings, ..Written::default() };
-                    self.content(disk.image.as_ref(), *start..end, &name, about)?
+                    self.content(bytes.as_ref(), *start..end, &name, about)?
                 }
             };
             report::write_line(&mut self.manifest, &written).map_err(|source| self.unwritable(source))?;
@@ -255,7 +260,8 @@ fn source(place: &Location, length: u64) -> Option<Source> {
             state: place.state,
         });
     }
-    let at = place.disk_offset?;
+    let outside = place.file_offset.filter(|_| place.state == Some(State::Container));
+    let at = outside.or(place.disk_offset)?;
     let start = at.saturating_sub(AROUND) / BLOCK * BLOCK;
     let end = at.saturating_add(length).saturating_add(AROUND).next_multiple_of(BLOCK);
     Some(Source::Disk { start, end, volume: place.volume.clone(), state: place.state })

@@ -3,7 +3,7 @@
 use super::fold::Place;
 use super::remedy;
 use super::special::Special;
-use super::{Disk, Engine, Options};
+use super::{Disk, Engine, Options, Outside};
 use crate::detect::RuleFacts;
 use crate::filesystem::{Entry, EntryId, EntryNumber, EntryState, FileSystem, StreamName};
 use crate::finding::{Finding, Location, Secret};
@@ -52,6 +52,7 @@ pub(super) fn header(name: &str, disk: &Disk, engine: &Engine) -> Header {
 /// Makes findings; keeps what neighbouring ones share.
 pub(super) struct Assembler<'a> {
     disk: &'a Disk,
+    outside: &'a Outside,
     ground: &'a Ground,
     rules: &'a [RuleFacts],
     show_secrets: bool,
@@ -79,9 +80,15 @@ struct Lines {
 }
 
 impl<'a> Assembler<'a> {
-    pub(super) fn new(disk: &'a Disk, ground: &'a Ground, engine: &'a Engine, options: &Options) -> Self {
+    pub(super) fn new(
+        (disk, outside): (&'a Disk, &'a Outside),
+        ground: &'a Ground,
+        engine: &'a Engine,
+        options: &Options,
+    ) -> Self {
         Self {
             disk,
+            outside,
             ground,
             rules: engine.detector.rules(),
             show_secrets: options.show_secrets,
@@ -100,6 +107,8 @@ impl<'a> Assembler<'a> {
         let land = self.ground.lands.get(candidate.land);
         let special = known.as_ref().and_then(|known| known.special);
         let in_use = matches!(candidate.state, Some(State::Allocated));
+        let (disk_offset, inside) = land.map_or((None, None), |land| land.shown_place(candidate.disk_offset));
+        let described = land.zip(inside).and_then(|(land, at)| self.outside.describe(&land.volume.name, at));
         let location = Location {
             volume: land.map(|land| land.volume.name.clone()).unwrap_or_default(),
             fs: land.and_then(fs_kind),
@@ -111,10 +120,13 @@ impl<'a> Assembler<'a> {
                 .entry
                 .and_then(|(_, stream)| stream_name(known.as_ref()?.entry.as_ref()?, stream)),
             member: candidate.member.clone(),
-            file_offset: candidate.file_offset,
+            file_offset: candidate.file_offset.or(inside),
             line: self.line(place),
-            disk_offset: candidate.disk_offset,
-            image_offset: candidate.disk_offset.and_then(|offset| self.image_offset(offset)),
+            disk_offset,
+            image_offset: match &described {
+                Some(described) => described.host,
+                None => disk_offset.and_then(|offset| self.image_offset(offset)),
+            },
             image: String::new(),
         };
         let mut evidence = candidate.evidence.clone();
@@ -126,7 +138,11 @@ impl<'a> Assembler<'a> {
             evidence.extend(entry.notes.iter().map(|note| escape(note.as_bytes())));
         }
         let rule_remedy = rule.map(|rule| rule.remedy.as_str()).unwrap_or_default();
-        let remedy = joined(rule_remedy, remedy::of(location.state, location.fs, special));
+        let mut remedy = joined(rule_remedy, remedy::of(location.state, location.fs, special));
+        if let Some(described) = described {
+            evidence.push(described.evidence);
+            remedy = format!("{} {rule_remedy}", described.remedy).trim_end().to_owned();
+        }
         self.finding(Draft {
             rule: rule.map(|rule| rule.id.clone()).unwrap_or_default(),
             category: rule.map_or(Category::Generic, |rule| rule.category),

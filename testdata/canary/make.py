@@ -74,20 +74,21 @@ def ext4(tree, image):
     long = tempfile.NamedTemporaryFile(delete=False)
     long.write(body(50 * BLOCK + 77)); long.close()
     lost = number(image, '/big.bin')
-    debugfs('write %s pieces.bin' % long.name, 'rm big.bin')
+    debugfs('write %s pieces.bin' % long.name)
+    # Reserved blocks, inside and past the end of the file, are not written by it.
+    debugfs('write %s reserved.bin' % small.name, 'fallocate /reserved.bin 1 40',
+            'set_inode_field /reserved.bin size 20480')
+    swap = swap_space(64 * BLOCK)
+    # What is deleted last is not used again.
+    debugfs('write %s swapfile' % swap, 'rm big.bin')
     lines = []
     names = sorted(tree.keys() - {'big.bin'}) + ['pieces.bin'] + ['filler%03d' % n for n in range(1, 120, 2)]
     for name in names:
         size = int(re.search(r'Size: (\d+)', run('debugfs', '-R', 'stat /' + name, image)).group(1))
         lines += runs('allocated', 'p1', '/' + name, EXT_START, extents(image, '/' + name), size)
-    # Reserved blocks, inside and past the end of the file, are not written by it.
-    debugfs('write %s reserved.bin' % small.name, 'fallocate /reserved.bin 1 40',
-            'set_inode_field /reserved.bin size 20480')
     lines += runs('allocated', 'p1', '/reserved.bin', EXT_START, extents(image, '/reserved.bin')[:1])
     lines += runs('stale', 'p1', '/reserved.bin', EXT_START, extents(image, '/reserved.bin', reserved=True))
     # The first page of a swap file has to stay what it is.
-    swap = swap_space(64 * BLOCK)
-    debugfs('write %s swapfile' % swap)
     lines += runs('swap', 'p1', '/swapfile', EXT_START, extents(image, '/swapfile')[PAGE // BLOCK:])
     # The journal's first block is its superblock; the rest is empty.
     lines += runs('journal', 'p1', '-', EXT_START, extents(image, '<8>')[1:])
