@@ -191,6 +191,37 @@ def make(name):
     shutil.rmtree(work)
 
 
+def overwritten():
+    """A large deleted file of which later files took a part: what debugfs says of each of its blocks."""
+    work = tempfile.mkdtemp()
+    image, mount = os.path.join(work, 'image'), os.path.join(work, 'mount')
+    os.mkdir(mount)
+    with open(image, 'wb') as file:
+        file.truncate(4 << 20)
+    run('mke2fs', '-q', '-F', '-t', 'ext4', '-b', str(BLOCK), '-J', 'size=1', '-m', '0', '-O', '^resize_inode', image)
+    run('mount', '-o', 'loop,commit=300', image, mount)
+    labels = ['overwritten %d' % n for n in range(60)]
+    put(mount, '/gone/large.bin', body(60 * BLOCK, *[(n * BLOCK + 500, label) for n, label in enumerate(labels)]))
+    put(mount, '/filler', body((os.statvfs(mount).f_bavail - 10) * BLOCK))
+    os.sync()
+    os.remove(mount + '/gone/large.bin')
+    os.sync()
+    put(mount, '/later', body((os.statvfs(mount).f_bavail - 25) * BLOCK))
+    run('umount', mount)
+    content = open(image, 'rb').read()
+    with open(os.path.join(HERE, 'overwritten.jsonl'), 'w') as file:
+        for n, label in enumerate(labels):
+            places = [found.start() for found in re.finditer(re.escape(token(label)), content)]
+            used = [run('debugfs', '-R', 'testb %d' % (at // BLOCK), image).endswith('marked in use\n') for at in places]
+            assert not any(used) and len(places) < 2, (label, places, used)
+            fact = {'label': label, 'token': token(label).decode(), 'path': '/gone/large.bin'}
+            fact.update({'state': 'deleted', 'file_offset': n * BLOCK + 500} if places else {'state': 'gone'})
+            file.write(json.dumps(fact) + '\n')
+    run('zstd', '-q', '-f', '-19', image, '-o', os.path.join(HERE, 'overwritten.img.zst'))
+    shutil.rmtree(work)
+
+
 make('planted')
+overwritten()
 PLANTED = False
 make('control')

@@ -3,6 +3,7 @@
 
 use crate::support::{fixture, image, scan, testdata};
 use residue::finding::Finding;
+use residue::io::Access;
 use residue::location::{State, unescape};
 use residue::scan::Options;
 use serde_json::Value;
@@ -91,6 +92,84 @@ fn units_of_any_size_find_the_same() {
         for unit in [1024, 4096, 10_007, 1 << 20] {
             assert_eq!(lines(unit), whole, "{volume}: units of {unit} bytes");
         }
+    }
+}
+
+#[test]
+fn a_token_over_the_border_of_any_buffer_is_found_where_it_starts() {
+    let token = truth("ext4")[0]["token"].as_str().unwrap().to_owned();
+    const STEP: usize = 64 << 10;
+    // Borders of units, of what is read at a time, and of blocks; the token moves over them byte by byte.
+    let mut disk = b"nothing to see here, move along\n".repeat((3 << 20) / 32);
+    let places: Vec<usize> = (1..disk.len() / STEP).map(|border| border * STEP - border % 22).collect();
+    for &at in &places {
+        disk[at - 1..at + 21].copy_from_slice(format!(" {token} ").as_bytes());
+    }
+    let file = image(&disk);
+    for access in [Access::Mapped, Access::Pread] {
+        for unit in [STEP as u64, 1 << 20, 64 << 20] {
+            let scanned = scan(file.path(), &Options { unit, access, accept_gaps: true, ..options() });
+            let found: Vec<_> =
+                scanned.findings.iter().map(|f| usize::try_from(f.place.disk_offset.unwrap()).unwrap()).collect();
+            assert_eq!(found, places, "{access:?}, units of {unit}");
+        }
+    }
+}
+
+#[test]
+fn what_later_files_took_is_gone_and_the_rest_is_found_and_said_to_be_a_rest() {
+    let disk = fixture("ext4/overwritten.img");
+    let scanned = scan(image(&disk).path(), &options());
+    let text = fs::read_to_string(testdata("ext4/overwritten.jsonl")).unwrap();
+    let facts: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let (mut left, mut gone) = (0, 0);
+    for fact in &facts {
+        let found = of(&scanned.findings, fact["token"].as_str().unwrap());
+        if fact["state"] == "gone" {
+            assert!(found.is_empty(), "{fact}: {found:?}");
+            gone += 1;
+        } else {
+            assert_eq!(problem(fact, &found), None);
+            let said = found[0].evidence.iter().any(|line| line.ends_with("blocks overwritten"));
+            assert!(said, "{:?}", found[0].evidence);
+            left += 1;
+        }
+    }
+    assert!(left > 5 && gone > 5, "{left} left, {gone} gone");
+    assert_eq!(scanned.findings.len(), left);
+}
+
+/// Volumes and disks of all areas that are small enough to be scanned in a moment.
+const IMAGES: [&str; 19] = [
+    "canary/disk.raw",
+    "content/nested.img",
+    "ext4/deleted.img",
+    "ext4/deleted-ext2.img",
+    "ext4/inline.img",
+    "ext4/journal-plain.img",
+    "ext4/journal-v3.img",
+    "ext4/meta_bg.img",
+    "ext4/overwritten.img",
+    "ext4/planted.img",
+    "ext4/reused.img",
+    "ext4/unwritten.img",
+    "ntfs/clusters512.img",
+    "ntfs/mixed.img",
+    "ntfs/planted.img",
+    "ntfs/sectors4096.img",
+    "ntfs/table.img",
+    "volumes/gpt.raw",
+    "volumes/mbr.raw",
+];
+
+#[test]
+fn every_byte_of_every_image_is_accounted_for() {
+    for name in IMAGES {
+        let disk = fixture(name);
+        let scanned = scan(image(&disk).path(), &Options { only: vec!["none".into()], ..Options::default() });
+        let coverage = scanned.summary.coverage;
+        assert!(coverage.is_whole() && coverage.unread == 0, "{name}: {coverage:?}");
+        assert_eq!(coverage.size, disk.len() as u64, "{name}");
     }
 }
 
