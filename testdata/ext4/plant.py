@@ -200,13 +200,18 @@ def overwritten():
         file.truncate(4 << 20)
     run('mke2fs', '-q', '-F', '-t', 'ext4', '-b', str(BLOCK), '-J', 'size=1', '-m', '0', '-O', '^resize_inode', image)
     run('mount', '-o', 'loop,commit=300', image, mount)
+    # Without what the kernel keeps back for itself, later files can have nearly all blocks.
+    device = os.path.basename(run('findmnt', '-n', '-o', 'SOURCE', mount).strip())
+    with open('/sys/fs/ext4/%s/reserved_clusters' % device, 'w') as file:
+        file.write('0')
     labels = ['overwritten %d' % n for n in range(60)]
     put(mount, '/gone/large.bin', body(60 * BLOCK, *[(n * BLOCK + 500, label) for n, label in enumerate(labels)]))
     put(mount, '/filler', body((os.statvfs(mount).f_bavail - 10) * BLOCK))
     os.sync()
     os.remove(mount + '/gone/large.bin')
     os.sync()
-    put(mount, '/later', body((os.statvfs(mount).f_bavail - 25) * BLOCK))
+    free = os.statvfs(mount).f_bavail
+    put(mount, '/later', body((free - 25) * BLOCK))
     run('umount', mount)
     content = open(image, 'rb').read()
     with open(os.path.join(HERE, 'overwritten.jsonl'), 'w') as file:
