@@ -127,7 +127,8 @@ impl Recover {
                 Source::Stream { .. } => self.stream(image, disk, &source, &findings)?,
                 Source::Disk { start, end, volume, state } => {
                     // Volumes outside of the disk have their own offsets.
-                    let outside = if *state == Some(State::Container) { outside(disk, volume)? } else { None };
+                    let outside =
+                        if *state == Some(State::Container) { outside(disk, volume)? } else { None };
                     let name = if outside.is_some() { "container" } else { "disk" };
                     let bytes = outside.unwrap_or_else(|| disk.image.clone());
                     let end = (*end).min(bytes.size());

@@ -180,7 +180,10 @@ impl Run<'_> {
                 hint(image);
             }
             if let Some(recover) = &mut self.recover {
-                recover.write(&summary.image, &scan::open(image, &self.options)?)?;
+                match scan::open(image, &self.options) {
+                    Ok(disk) => recover.write(&summary.image, &disk)?,
+                    Err(error) => incomplete(&mut summary, &error),
+                }
             }
         } else if let Some(error) = &summary.error {
             output::say(error);

@@ -109,8 +109,11 @@ fn a_token_over_the_border_of_any_buffer_is_found_where_it_starts() {
     for access in [Access::Mapped, Access::Pread] {
         for unit in [STEP as u64, 1 << 20, 64 << 20] {
             let scanned = scan(file.path(), &Options { unit, access, accept_gaps: true, ..options() });
-            let found: Vec<_> =
-                scanned.findings.iter().map(|f| usize::try_from(f.place.disk_offset.unwrap()).unwrap()).collect();
+            let found: Vec<_> = scanned
+                .findings
+                .iter()
+                .map(|f| usize::try_from(f.place.disk_offset.unwrap()).unwrap())
+                .collect();
             assert_eq!(found, places, "{access:?}, units of {unit}");
         }
     }

@@ -27,6 +27,9 @@ use std::sync::Arc;
 /// again, each may have left blocks behind.
 const EARLIER_MAX: usize = 32;
 
+/// Runs of blocks that are kept of all inodes together; 32 bytes each.
+const RUNS_MAX: usize = 1 << 23;
+
 /// A file that is gone, or content that a file in use no longer has.
 #[derive(Debug)]
 pub(super) struct FormerInode {
@@ -57,6 +60,8 @@ pub(super) struct Former {
     inodes: BTreeMap<u64, FormerInode>,
     /// By home block.
     copies: Vec<OldCopy>,
+    /// Whether there was more than is kept.
+    pub(super) is_cut: bool,
 }
 
 impl Former {
@@ -96,7 +101,10 @@ impl Former {
         found.copies.sort_unstable();
         found.copies.dedup();
         let mut free = Free::read(fs);
-        let mut versions = Search::new(fs, &free).run(&history);
+        let mut search = Search::new(fs, &free);
+        search.run(&history);
+        found.is_cut = search.is_cut;
+        let mut versions: Vec<_> = search.found.into_values().flatten().collect();
         // The latest first: what it had cannot have stayed with one that was there before it.
         versions
             .sort_unstable_by_key(|version| (std::cmp::Reverse(version.age), version.number, version.place));
@@ -174,6 +182,8 @@ struct Search<'a> {
     budget: Budget,
     /// By number and generation, the oldest first.
     found: HashMap<(u32, u32), Vec<Version>>,
+    runs: usize,
+    is_cut: bool,
 }
 
 impl<'a> Search<'a> {
@@ -191,10 +201,12 @@ impl<'a> Search<'a> {
             past: Blocks::new(volume, fs.blocks.bits(), fs.blocks.count(), Overlay::new()),
             budget: Budget::new(&fs.blocks, 2),
             found: HashMap::new(),
+            runs: 0,
+            is_cut: false,
         }
     }
 
-    fn run(mut self, history: &[(u32, u64, JournalCopy)]) -> Vec<Version> {
+    fn run(&mut self, history: &[(u32, u64, JournalCopy)]) {
         for transaction in history.chunk_by(|one, other| one.0 == other.0) {
             for (_, home, copy) in transaction {
                 self.past.cover(*home, *copy);
@@ -205,7 +217,6 @@ impl<'a> Search<'a> {
                 }
             }
         }
-        self.found.into_values().flatten().collect()
     }
 
     /// The group in whose inode table a block lies, and the block's number in the table.
@@ -280,17 +291,23 @@ impl<'a> Search<'a> {
         if then != Then::Live {
             free::distrust(&mut map, &self.fs.blocks, &is_own);
         }
+        map.nodes = Vec::new();
         let version = Version { age, number, generation, bytes, place: inode.place, map, then, deleted };
         // A tree that is being cut back says less than the copy before it.
         if has_map && version.map.runs.is_empty() || then == Then::Live && !version.is_left(self.free) {
             return;
         }
         // The copy before is not the latest any more: it stays where it has something that is free.
-        if known.last().is_some_and(|known| !known.is_left(self.free)) {
-            known.pop();
+        let superseded = known.pop_if(|known| !known.is_left(self.free));
+        let oldest = (known.len() > EARLIER_MAX).then(|| known.remove(0));
+        for dropped in superseded.iter().chain(&oldest) {
+            self.runs = self.runs.saturating_sub(dropped.map.runs.len());
         }
-        if known.len() > EARLIER_MAX {
-            known.remove(0);
+        self.runs = self.runs.saturating_add(version.map.runs.len());
+        if self.runs > RUNS_MAX {
+            self.runs = self.runs.saturating_sub(version.map.runs.len());
+            self.is_cut = true;
+            return;
         }
         known.push(version);
     }

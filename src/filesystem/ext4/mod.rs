@@ -320,6 +320,11 @@ impl FileSystem for Ext4 {
         if flow.is_continue() {
             // The caller may ask to stop; that is no error.
             let _stopped = rest.map(|former| former.entry.clone()).try_for_each(|e| visit(Walked::Entry(e)));
+            if self.former().is_cut {
+                let text = "the journal holds more former states of inodes than are kept";
+                let _stopped =
+                    visit(Walked::Problem { entry: None, error: Error::new(ErrorKind::LimitExceeded, text) });
+            }
         }
         Ok(())
     }
