@@ -123,6 +123,11 @@ fn names_inside(fs: &Ext4, inode: &Inode<'_>, map: &BlockMap, budget: &mut Budge
         ControlFlow::Continue(())
     });
     for (number, name) in gone {
+        if number == 0 {
+            let name = crate::location::escape(&name);
+            into.entry.notes.push(format!("once held {name} (its inode has been wiped)"));
+            continue;
+        }
         // A look at an inode reads a block, too.
         let record = budget.spend(1).and_then(|()| scan::record(fs, number.into()));
         if record.is_ok_and(|record| fs.in_use(&record.inode(), record.allocated)) {

@@ -262,7 +262,7 @@ fn directory(fs: &Ext4, (inode, map): (&Inode<'_>, &BlockMap), budget: &mut Budg
     let parent = inode.number;
     let encrypted = inode.has(flags::ENCRYPT);
     listing::visit(fs, inode, map, budget, &mut |record, place| {
-        if is_name(&record, encrypted) && record.inode <= fs.superblock.inodes {
+        if is_name(&record, encrypted) && (1..=fs.superblock.inodes).contains(&record.inode) {
             let mark = if record.removed { REMOVED } else { 0 };
             links.push(Link { child: record.inode, parent, place: place | mark });
         }
