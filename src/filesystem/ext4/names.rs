@@ -231,29 +231,42 @@ impl OldBlocks {
     fn read(mut self, fs: &Ext4) -> BTreeMap<u64, Vec<FormerLink>> {
         let format = Format::new(&fs.superblock, false);
         self.copies.sort_unstable_by_key(|(copy, parent)| (copy.age, copy.block, *parent));
-        let mut latest: BTreeMap<u64, (u32, Vec<FormerLink>)> = BTreeMap::new();
+        let (mut latest, mut removed) = (Latest::default(), Latest::default());
         for (copy, parent) in &self.copies {
             let Ok(bytes) = fs.blocks.read(copy.block) else { continue };
             let block = Fields::new("directory block", &bytes, fs.blocks.to_bytes(copy.block));
             // What follows a damaged record of an old copy is lost with it.
             let _rest = directory::records(&block, format, &mut |record| {
-                // A name in the space behind others was removed before this copy was made.
-                let counts = !record.removed && is_name(&record, false);
+                // A name in the space behind others was removed before this copy was made: the second best.
+                let known = if record.removed { &mut removed } else { &mut latest };
                 let wanted = self.nameless.get(&record.inode).map(Vec::as_slice).unwrap_or_default();
-                for (id, _) in wanted.iter().filter(|(_, limit)| counts && copy.age <= *limit) {
-                    let known = latest.entry(*id).or_default();
-                    if known.0 != copy.age {
-                        *known = (copy.age, Vec::new());
-                    }
+                let is_name = is_name(&record, false);
+                for (id, _) in wanted.iter().filter(|(_, limit)| is_name && copy.age <= *limit) {
                     let link = FormerLink { parent: *parent, place: block.offset(record.at) };
-                    if known.1.len() < NAMES_MAX {
-                        known.1.push(link);
-                    }
+                    known.add(*id, copy.age, link);
                 }
                 ControlFlow::Continue(())
             });
         }
-        latest.into_iter().map(|(id, (_, links))| (id, links)).collect()
+        removed.0.extend(latest.0);
+        removed.0.into_iter().map(|(id, (_, links))| (id, links)).collect()
+    }
+}
+
+/// By the id of an entry, the names of the latest age that has any.
+#[derive(Default)]
+struct Latest(BTreeMap<u64, (u32, Vec<FormerLink>)>);
+
+impl Latest {
+    /// Adds a name; ages come in ascending order.
+    fn add(&mut self, id: u64, age: u32, link: FormerLink) {
+        let known = self.0.entry(id).or_default();
+        if known.0 != age {
+            *known = (age, Vec::new());
+        }
+        if known.1.len() < NAMES_MAX {
+            known.1.push(link);
+        }
     }
 }
 

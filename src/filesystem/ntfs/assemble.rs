@@ -35,6 +35,14 @@ pub(super) struct Assembled {
     pub(super) problems: Vec<Error>,
 }
 
+impl Assembled {
+    /// Whether nothing says that this ever was a file: a record that was only made ready, or reserved.
+    pub(super) fn is_blank(&self) -> bool {
+        let has_content = |stream: &Stream| stream.size > 0 || !stream.runs().is_empty();
+        self.names.is_empty() && self.problems.is_empty() && !self.entry.streams.iter().any(has_content)
+    }
+}
+
 /// An entry while its records are added.
 #[derive(Debug)]
 pub(super) struct Assembly<'g> {

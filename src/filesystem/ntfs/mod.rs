@@ -361,6 +361,9 @@ impl Ntfs {
             return ControlFlow::Continue(());
         }
         let mut assembled = self.assemble(record, budget);
+        if !record.in_use && assembled.is_blank() {
+            return ControlFlow::Continue(());
+        }
         self.note_former_names(&mut assembled, budget);
         for problem in assembled.problems {
             let error = problem.context(format!("record {}", record.number));
