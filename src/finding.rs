@@ -136,6 +136,10 @@ pub struct Location {
     /// Inode or MFT record number.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub inode: Option<u64>,
+    /// Which former state of the entry, counted back from the latest that a journal remembers; absent for the
+    /// entry that its table holds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<u64>,
     /// What owns the bytes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub state: Option<State>,

@@ -8,6 +8,7 @@ use super::listing::{self, Select};
 use super::output::{self, Outputs, Wanted};
 use super::overview::Overview;
 use super::progress::Progress;
+use super::recover::Recover;
 use super::wanted::{Reports, Rules};
 use crate::error::{Error, Kind, Result};
 use crate::io::{self, Access};
@@ -63,6 +64,10 @@ pub(super) struct Args {
     /// Write an in-toto statement about the verdict; the same as --hash -o attest:FILE
     #[arg(long, value_name = "FILE")]
     attest: Option<String>,
+    /// Write the files that carry findings to a new folder, with a list of them; they are as secret as what was
+    /// found in them
+    #[arg(long, value_name = "FOLDER")]
+    recover: Option<PathBuf>,
     /// Number of threads; 0 is one for each processor
     #[arg(long, value_name = "N", default_value_t = 0)]
     threads: usize,
@@ -82,7 +87,8 @@ pub(super) fn run(args: &Args) -> Result<Exit> {
     let entries = wanted.iter().any(Wanted::entries);
     let outputs = args.reports.create(&wanted)?;
     let chosen = images::choose(&args.images, &args.folders)?;
-    let mut run = Run { args, engine, options, accepted, outputs, entries };
+    let recover = args.recover.as_deref().map(Recover::create).transpose()?;
+    let mut run = Run { args, engine, options, accepted, outputs, entries, recover };
     let (mut exit, mut overview) = (Exit::Clean, Overview::default());
     for Chosen { path, name } in &chosen {
         run.options.name.clone_from(name);
@@ -145,6 +151,7 @@ struct Run<'a> {
     accepted: Accepted,
     outputs: Outputs,
     entries: bool,
+    recover: Option<Recover>,
 }
 
 impl Run<'_> {
@@ -173,6 +180,12 @@ impl Run<'_> {
             if directory {
                 hint(image);
             }
+            if let Some(recover) = &mut self.recover {
+                match scan::open(image, &self.options) {
+                    Ok(disk) => recover.write(&summary.image, &disk)?,
+                    Err(error) => incomplete(&mut summary, &error),
+                }
+            }
         } else if let Some(error) = &summary.error {
             output::say(error);
         }
@@ -191,6 +204,9 @@ impl Run<'_> {
                 let mut finding = finding.clone();
                 self.accepted.mark(&mut finding);
                 gate.count(&finding);
+                if let Some(recover) = &mut self.recover {
+                    recover.add(&finding);
+                }
                 self.outputs.write(&Record::Finding(&finding))
             }
             // The gate has a word to say on the summary first.

@@ -7,6 +7,8 @@ mod map;
 mod options;
 mod outside;
 mod proof;
+mod remedy;
+mod special;
 mod traces;
 mod verify;
 
@@ -271,7 +273,7 @@ fn index(engine: &Engine, ground: &Ground, index: usize) -> Indexed {
         volume: land.volume.name.clone(),
         disk_offset: error.offset().and_then(|offset| land.volume.to_disk(offset)),
         length: None,
-        path: entry.map(|entry| format!("inode {}", entry.0)),
+        path: entry.map(|entry| ground.shown(index, entry)),
         reason: error.to_string(),
     };
     let map = ownership::index(filesystem, land.volume.size(), &mut |other| match other {

@@ -121,6 +121,6 @@ pub(super) fn member_path(land: &Land, entry: EntryId, member: Option<&str>) -> 
     // A path that cannot be built leaves the number, as in all gaps.
     let paths = land.filesystem.as_ref().and_then(|filesystem| filesystem.paths(entry).ok());
     let path = paths.and_then(|paths| paths.all.into_iter().next());
-    let path = path.map_or_else(|| format!("inode {}", entry.0), |path| escape(&path));
+    let path = path.map_or_else(|| land.number(entry), |path| escape(&path));
     member.map_or(path.clone(), |member| format!("{path}!/{member}"))
 }
