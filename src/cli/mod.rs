@@ -17,7 +17,9 @@ mod input;
 mod listing;
 mod ls;
 mod output;
+mod policy;
 mod progress;
+mod remedy;
 mod report;
 mod resolve;
 mod rules;
@@ -55,6 +57,8 @@ enum Command {
     Report(report::Args),
     /// Compare two scans or two images: what is gone, what is new, what only moved
     Diff(diff::Args),
+    /// Write a clean-up script out of a scan, for a person to review
+    Remedy(remedy::Args),
     /// Write an allow-list entry for a finding
     Allow(allow::Args),
     /// Show or check the rules for secrets
@@ -63,6 +67,8 @@ enum Command {
     /// Show the checks for leftovers
     #[command(subcommand)]
     Checks(checks::Command),
+    /// Print policies that forbid the export and sharing of images, or check those in force
+    Policy(policy::Args),
     /// Print a completion script for a shell
     #[command(hide = true)]
     Completions(completions::Args),
@@ -100,9 +106,11 @@ fn run(command: Command) -> Result<Exit> {
         Command::Crosscheck(args) => crosscheck::run(&args),
         Command::Report(args) => report::run(&args),
         Command::Diff(args) => diff::run(&args),
+        Command::Remedy(args) => remedy::run(&args),
         Command::Allow(args) => allow::run(&args),
         Command::Rules(command) => rules::run(&command),
         Command::Checks(command) => checks::run(&command),
+        Command::Policy(args) => policy::run(&args),
         Command::Completions(args) => completions::run(&args),
         Command::Man => completions::manual(),
     }

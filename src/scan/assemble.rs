@@ -186,6 +186,7 @@ impl<'a> Assembler<'a> {
             copies: draft.copies,
             evidence: draft.evidence,
             known_good: draft.known_good,
+            checks: Vec::new(),
             allowed: None,
             baseline: None,
             remedy: draft.remedy,

@@ -1,10 +1,12 @@
 //! One run over one image: wires the layers, from the file on this machine to records in stable order.
 
+mod answers;
 mod assemble;
 mod disk;
 mod fold;
 mod options;
 mod proof;
+mod twins;
 
 pub use disk::{Disk, OpenVolume, open};
 pub use options::{Observer, Options, Silent};
@@ -14,12 +16,12 @@ use crate::detect::Detector;
 use crate::error::{Error, Kind, Result};
 use crate::filesystem::Recognised;
 use crate::finding::Finding;
-use crate::leftover::{Catalogue, CheckOutcome, Source};
+use crate::leftover::{Catalogue, CheckOutcome, Members, Source, is_watched};
 use crate::ownership::{self, OwnerMap, Resident};
 use crate::record::{ExitReason, Record, Summary};
 use crate::rules::{RuleSet, Verdict};
 use crate::sweep::prefilter::Prefilter;
-use crate::sweep::{self, Candidate, Encoded, Event, Ground, Job, ResidentSweep};
+use crate::sweep::{self, Candidate, Contents, Encoded, Event, Ground, Job, ResidentSweep};
 use rayon::iter::{IntoParallelIterator as _, ParallelIterator as _};
 use std::path::{Path, PathBuf};
 
@@ -42,7 +44,7 @@ impl Engine {
     pub fn new(options: &Options) -> Result<Self> {
         let detector = Detector::new(rules(&options.rule_files)?)?;
         let prefilter = Prefilter::new(detector.literals())?;
-        Ok(Self { detector, prefilter, catalogue: Catalogue::builtin()? })
+        Ok(Self { detector, prefilter, catalogue: Catalogue::of(options.profile)? })
     }
 }
 
@@ -107,6 +109,7 @@ struct Outcome {
     findings: Vec<Finding>,
     gaps: Vec<Gap>,
     checks: Vec<CheckOutcome>,
+    sources: Vec<Source>,
     coverage: Coverage,
     possible: u64,
     counted_only: u64,
@@ -138,9 +141,10 @@ fn examine(engine: &Engine, disk: &Disk, options: &Options, observer: &dyn Obser
         decoded = decoded.saturating_add(part.decoded);
     }
     let bytes: std::sync::Arc<dyn crate::io::ReadAt> = disk.image.clone();
+    let mut members: Vec<Members> = vec![Members::default(); ground.lands.len()];
     let tools = (&engine.prefilter, &engine.detector);
     let coverage = sweep::sweep(
-        &Job { disk: &bytes, ground: &ground, encoded: &encoded, unit: options.unit },
+        &Job { disk: &bytes, ground: &ground, encoded: &encoded, unit: options.unit, watch: is_watched },
         tools,
         &mut |event| {
             match event {
@@ -149,6 +153,7 @@ fn examine(engine: &Engine, disk: &Disk, options: &Options, observer: &dyn Obser
                     candidates.extend(more);
                 }
                 Event::Gap(gap) => outcome.gaps.push(gap),
+                Event::Decoded(contents) => note(&mut members, &contents),
                 Event::Progress(bytes) => observer.swept(bytes),
             }
             Ok(())
@@ -156,8 +161,20 @@ fn examine(engine: &Engine, disk: &Disk, options: &Options, observer: &dyn Obser
     )?;
     outcome.coverage = Coverage { decoded: coverage.decoded.saturating_add(decoded), ..coverage };
     outcome.coverage.opaque = disk.opaque_bytes();
+    for (land, members) in ground.lands.iter().zip(members) {
+        let Some(filesystem) = land.filesystem.clone() else { continue };
+        outcome.sources.push(Source { volume: land.volume.name.clone(), filesystem, members });
+    }
     conclude(engine, disk, &ground, options, candidates, &mut outcome);
     Ok(outcome)
+}
+
+/// Keeps what was met in a decoded file, for the checks.
+fn note(members: &mut [Members], contents: &Contents) {
+    let Some(members) = members.get_mut(contents.land) else { return };
+    members.decoded(contents.entry);
+    contents.members.iter().for_each(|path| members.note(contents.entry, path));
+    contents.cut.iter().for_each(|reason| members.cut(contents.entry, reason));
 }
 
 fn index(engine: &Engine, ground: &Ground, index: usize) -> Indexed {
@@ -219,21 +236,19 @@ fn conclude(
             findings.push(assembler.secret(place));
         }
     }
-    proof::mark(&mut findings, ground);
     assemble::join_pairs(&mut findings, rules);
-    let sources: Vec<Source> = ground
-        .lands
-        .iter()
-        .filter_map(|land| {
-            let filesystem = land.filesystem.clone()?;
-            Some(Source { volume: land.volume.name.clone(), filesystem })
-        })
-        .collect();
+    let sources = std::mem::take(&mut outcome.sources);
+    let mut twins = twins::Twins::new(findings);
     outcome.checks = engine.catalogue.evaluate(&sources, &mut |leftover| {
-        if wanted(&leftover.check, crate::rules::Category::Leftover) {
-            findings.extend(assembler.leftover(&sources, &leftover));
+        if wanted(&leftover.check, crate::rules::Category::Leftover)
+            && let Some(finding) = assembler.leftover(&sources, &leftover)
+        {
+            twins.add(finding, leftover.is_about_file);
         }
     });
+    let mut findings = twins.finish();
+    proof::mark(&mut findings, ground);
+    answers::give(&engine.catalogue, outcome, &findings);
     assemble::sort(&mut findings, ground);
     outcome.findings = findings;
     outcome.gaps.sort();

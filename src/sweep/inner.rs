@@ -11,6 +11,12 @@ use crate::filesystem::{DataRun, Layout, Place};
 use crate::io::read_vec;
 use crate::location::{State, escape};
 
+/// Whether the path of a member is worth telling.
+pub(super) type Watch = fn(&str) -> bool;
+
+/// Watched members of one stream that are told.
+const MEMBERS_MAX: usize = 1000;
+
 /// What one stream came to, apart from candidates.
 #[derive(Debug, Default)]
 pub(super) struct Decoded {
@@ -18,6 +24,10 @@ pub(super) struct Decoded {
     pub(super) bytes: u64,
     /// What was not read.
     pub(super) gaps: Vec<Gap>,
+    /// Paths inside that the caller watches for.
+    pub(super) members: Vec<String>,
+    /// Whether a decoder took the stream, and why it did not come to the end, where that is so.
+    pub(super) taken: Option<Option<String>>,
 }
 
 /// Whether content in this state is looked at for decoders. A journal's blocks are no content by themselves.
@@ -26,10 +36,10 @@ pub(super) fn is_decoded(state: State) -> bool {
 }
 
 /// Matches a stream in decoded form, and what is inside it.
-pub(super) fn sweep(tools: &Tools<'_>, item: &Encoded, bench: &mut Bench) -> Decoded {
+pub(super) fn sweep(tools: &Tools<'_>, item: &Encoded, bench: &mut Bench, watch: Watch) -> Decoded {
     let mut decoded = Decoded::default();
     if let Some(land) = tools.ground.lands.get(item.land)
-        && let Err(error) = stream_of(tools, land, item, bench, &mut decoded)
+        && let Err(error) = stream_of(tools, land, (item, watch), bench, &mut decoded)
     {
         decoded.gaps.push(gap(land, item, None, &error));
     }
@@ -39,7 +49,7 @@ pub(super) fn sweep(tools: &Tools<'_>, item: &Encoded, bench: &mut Bench) -> Dec
 fn stream_of(
     tools: &Tools<'_>,
     land: &Land,
-    item: &Encoded,
+    (item, watch): (&Encoded, Watch),
     bench: &mut Bench,
     decoded: &mut Decoded,
 ) -> Result<()> {
@@ -60,7 +70,7 @@ fn stream_of(
         Layout::Runs(runs) => runs.as_slice(),
         _ => &[],
     };
-    let bytes = &mut decoded.bytes;
+    let (bytes, members) = (&mut decoded.bytes, &mut decoded.members);
     let cuts = content::decode(content.as_ref(), decoder, &Limits::default(), &mut |inner, reader| {
         let stored = Stored { land, runs, base: inner.stored.unwrap_or(0) };
         // What lies in the container as it is was swept with the disk: it is matched again for its path and
@@ -68,12 +78,16 @@ fn stream_of(
         let is_stored = inner.stored.is_some() && !runs.is_empty();
         let to_disk: &dyn ToDisk = if is_stored { &stored } else { &Nowhere };
         let Inner { path, .. } = *inner;
+        if watch(path) && members.len() < MEMBERS_MAX {
+            members.push(path.to_owned());
+        }
         let (length, outcome) = stream::sweep_reader(tools, reader, whose, (path, to_disk), bench);
         if !is_stored {
             *bytes = bytes.saturating_add(length);
         }
         outcome
     });
+    decoded.taken = Some(cuts.first().map(|cut| cut.error.to_string()));
     decoded.gaps.extend(cuts.iter().map(|cut| gap(land, item, Some(cut), &cut.error)));
     Ok(())
 }

@@ -17,7 +17,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("detect", &["error", "rules"]),
     ("ownership", &["error", "filesystem", "io", "location"]),
     ("finding", &["location", "names", "rules"]),
-    ("leftover", &["error", "filesystem", "io", "location", "rules"]),
+    ("leftover", &["error", "filesystem", "io", "knowngood", "location", "rules"]),
     ("knowngood", &["error", "filesystem", "io"]),
     (
         "sweep",

@@ -18,6 +18,8 @@ struct Inode {
     names: BTreeMap<Vec<u8>, u64>,
     uid: u32,
     mode: u16,
+    /// Seconds since 1970: content modified, entry changed.
+    times: Option<(i64, i64)>,
     damaged: bool,
 }
 
@@ -75,6 +77,12 @@ impl Memory {
         self.inodes.get_mut(&id.0).unwrap().mode = mode;
     }
 
+    /// Gives an entry times: modified and changed, in seconds since 1970.
+    pub(super) fn touch(&mut self, path: &str, modified: i64, changed: i64) {
+        let id = self.find(path.as_bytes()).unwrap();
+        self.inodes.get_mut(&id.0).unwrap().times = Some((modified, changed));
+    }
+
     /// Gives an entry a second name.
     pub(super) fn hard_link(&mut self, path: &str, id: u64) {
         let (directory, name) = path.rsplit_once('/').unwrap();
@@ -113,7 +121,7 @@ impl Memory {
 
 impl Inode {
     fn new(kind: EntryKind, content: Vec<u8>) -> Self {
-        Self { kind, content, names: BTreeMap::new(), uid: 0, mode: 0o644, damaged: false }
+        Self { kind, content, names: BTreeMap::new(), uid: 0, mode: 0o644, times: None, damaged: false }
     }
 }
 
@@ -140,11 +148,13 @@ impl FileSystem for Memory {
             initialised: size,
             layout: Layout::Resident { bytes: inode.content.clone(), place: None },
         };
-        let modified = Some(Timestamp::from_second(1_700_000_000 + id.0 as i64).unwrap());
+        let usual = 1_700_000_000 + id.0 as i64;
+        let (modified, changed) = inode.times.unwrap_or((usual, usual));
+        let [modified, changed] = [modified, changed].map(|time| Timestamp::from_second(time).ok());
         Ok(Entry {
             id,
             kind: inode.kind,
-            times: Times { modified, ..Times::default() },
+            times: Times { modified, changed, ..Times::default() },
             owner: Owner { uid: Some(inode.uid), gid: Some(0), mode: Some(inode.mode) },
             streams: if inode.kind == EntryKind::Directory { Vec::new() } else { vec![stream] },
             ..Entry::default()
@@ -165,8 +175,19 @@ impl FileSystem for Memory {
         Ok(())
     }
 
-    fn paths(&self, _: EntryId) -> Result<Paths> {
-        Ok(Paths::default())
+    fn paths(&self, id: EntryId) -> Result<Paths> {
+        let (mut all, mut todo) = (Vec::new(), vec![(2, Vec::new())]);
+        while let Some((at, path)) = todo.pop() {
+            for (name, child) in self.inodes[&at].names.iter().filter(|_| path.len() < 4096) {
+                let path = [path.as_slice(), b"/", name].concat();
+                if *child == id.0 {
+                    all.push(path.clone());
+                }
+                todo.push((*child, path));
+            }
+        }
+        all.sort();
+        Ok(Paths { all })
     }
 
     fn open(&self, entry: &Entry, _: &StreamName) -> Result<Arc<dyn ReadAt>> {
