@@ -1,6 +1,6 @@
 //! The documentation of the checks, made from the catalogue.
 
-use super::Catalogue;
+use super::{Action, Catalogue};
 use crate::rules::Severity;
 use std::fmt::Write as _;
 
@@ -17,7 +17,9 @@ Windows profile, `C:/` the volume with the Windows directory, `?:/` every Window
 paths are matched byte for byte, Windows paths without regard to case. Everything runs again in systems inside of
 the system: container layers, machines, chroots, `Windows.old`. Symbolic links resolve inside of the image.
 
-Checks marked † rest on practitioners' knowledge that no published source was found for.
+Checks marked † rest on practitioners' knowledge that no published source was found for. Those of an
+investigation are made with `--profile investigate` only. Where a script may clean up, `residue remedy` writes it;
+everything else it leaves to a person.
 ";
 
 impl Catalogue {
@@ -42,7 +44,10 @@ impl Catalogue {
                 }
             }
             line(&mut out, &format!("- condition: {}", conditions(check)));
-            line(&mut out, &format!("- remedy: {}", check.remedy));
+            line(&mut out, &format!("- remedy: {}{}", check.remedy, script(check)));
+            if check.investigate {
+                line(&mut out, "- profile: investigate");
+            }
             for (label, text) in [("rotate", check.rotate.clone()), ("maps to", check.maps.join(", "))] {
                 if !text.is_empty() {
                     line(&mut out, &format!("- {label}: {text}"));
@@ -50,6 +55,16 @@ impl Catalogue {
             }
         }
         out
+    }
+}
+
+/// What a script does, in brackets.
+fn script(check: &super::Check) -> &'static str {
+    match check.action {
+        Action::Hand => "",
+        Action::Remove => " (script: removes it)",
+        Action::Empty => " (script: makes it empty)",
+        Action::Lock => " (script: takes the password away)",
     }
 }
 

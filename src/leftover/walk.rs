@@ -26,22 +26,24 @@ const LINKED_MAX: usize = 100_000;
 const KEPT_MAX: usize = 200_000;
 /// Systems inside of systems that are looked at.
 const INNER_MAX: usize = 10_000;
-/// Where the roots of systems inside of a system stand, and their sort.
-const INNER: &[(&str, Os)] = &[
-    ("/var/lib/docker/overlay2/*/diff", Os::Linux),
-    ("/var/lib/docker/vfs/dir/*", Os::Linux),
-    ("/var/lib/containers/storage/overlay/*/diff", Os::Linux),
-    ("/var/lib/containers/storage/vfs/dir/*", Os::Linux),
-    ("/home/*/.local/share/containers/storage/overlay/*/diff", Os::Linux),
-    ("/var/lib/containerd/io.containerd.snapshotter.v1.overlayfs/snapshots/*/fs", Os::Linux),
-    ("/var/lib/rancher/*/agent/containerd/io.containerd.snapshotter.v1.overlayfs/snapshots/*/fs", Os::Linux),
-    ("/var/lib/lxc/*/rootfs", Os::Linux),
-    ("/var/lib/lxd/storage-pools/*/containers/*/rootfs", Os::Linux),
-    ("/var/lib/machines/*", Os::Linux),
-    ("/{srv,var,opt}/chroot", Os::Linux),
-    ("/{srv,var,opt}/chroots/*", Os::Linux),
-    ("/var/lib/schroot/chroots/*", Os::Linux),
-    ("C:/Windows.old", Os::Windows),
+/// Where the roots of systems inside of a system stand: pattern, sort of the outer system, their own sort.
+const INNER: &[(&str, Os, Os)] = &[
+    ("/var/lib/docker/overlay2/*/diff", Os::Linux, Os::Linux),
+    ("/var/lib/docker/vfs/dir/*", Os::Linux, Os::Linux),
+    ("/var/lib/containers/storage/overlay/*/diff", Os::Linux, Os::Linux),
+    ("/var/lib/containers/storage/vfs/dir/*", Os::Linux, Os::Linux),
+    ("/home/*/.local/share/containers/storage/overlay/*/diff", Os::Linux, Os::Linux),
+    ("/var/lib/containerd/io.containerd.snapshotter.v1.overlayfs/snapshots/*/fs", Os::Linux, Os::Linux),
+    ("/var/lib/rancher/*/agent/containerd/io.containerd.snapshotter.v1.overlayfs/snapshots/*/fs", Os::Linux, Os::Linux),
+    ("/var/lib/lxc/*/rootfs", Os::Linux, Os::Linux),
+    ("/var/lib/lxd/storage-pools/*/containers/*/rootfs", Os::Linux, Os::Linux),
+    ("/var/lib/machines/*", Os::Linux, Os::Linux),
+    ("/{srv,var,opt}/chroot", Os::Linux, Os::Linux),
+    ("/{srv,var,opt}/chroots/*", Os::Linux, Os::Linux),
+    ("/var/lib/schroot/chroots/*", Os::Linux, Os::Linux),
+    ("C:/Windows.old", Os::Windows, Os::Windows),
+    ("C:/Users/*/AppData/Local/lxss/rootfs", Os::Windows, Os::Linux),
+    ("C:/Users/*/AppData/Local/Packages/*/LocalState/rootfs", Os::Windows, Os::Linux),
 ];
 
 /// Which patterns a state belongs to.
@@ -469,7 +471,8 @@ impl<'w, 'c> Walk<'w, 'c> {
 
     /// Remembers the root of another system, which stands at the way of this index.
     fn note_inner(&mut self, spot: &Spot, way: usize) {
-        let os = INNER.get(usize::MAX - way).map(|(_, os)| *os).filter(|os| *os == self.site.patterns);
+        let inner = INNER.get(usize::MAX - way).filter(|(_, on, _)| *on == self.site.patterns);
+        let os = inner.map(|(_, _, os)| *os);
         if let (Some(os), true) = (os, self.inner.len() < INNER_MAX) {
             self.inner.push(Inner { spot: spot.clone(), os });
         }
@@ -513,8 +516,8 @@ fn locator(site: &Site<'_>) -> Trie {
         trie.insert(&Pattern { anchor: super::glob::Anchor::Root, parts }, index);
     }
     if site.whole_volume {
-        for (way, (text, os)) in INNER.iter().enumerate().filter(|(_, (_, os))| *os == site.patterns) {
-            for pattern in super::glob::parse(text, *os == Os::Windows).unwrap_or_default() {
+        for (way, (text, on, _)) in INNER.iter().enumerate().filter(|(_, (_, on, _))| *on == site.patterns) {
+            for pattern in super::glob::parse(text, *on == Os::Windows).unwrap_or_default() {
                 trie.insert(&pattern, usize::MAX - way);
             }
         }

@@ -4,6 +4,7 @@ mod answers;
 mod assemble;
 mod disk;
 mod fold;
+mod nested;
 mod options;
 mod proof;
 mod twins;
@@ -163,8 +164,9 @@ fn examine(engine: &Engine, disk: &Disk, options: &Options, observer: &dyn Obser
     outcome.coverage.opaque = disk.opaque_bytes();
     for (land, members) in ground.lands.iter().zip(members) {
         let Some(filesystem) = land.filesystem.clone() else { continue };
-        outcome.sources.push(Source { volume: land.volume.name.clone(), filesystem, members });
+        outcome.sources.push(Source { volume: land.volume.name.clone(), filesystem, members, outer: None });
     }
+    nested::add(&mut outcome);
     conclude(engine, disk, &ground, options, candidates, &mut outcome);
     Ok(outcome)
 }

@@ -1,5 +1,6 @@
 //! Leftovers: every check against a tree that has it and one that has not, and the walk itself.
 
+mod damage;
 mod memory;
 
 use memory::Memory;
@@ -21,7 +22,7 @@ fn catalogue() -> &'static Catalogue {
 
 fn source(volume: &str, filesystem: Memory) -> Source {
     let filesystem = Arc::new(filesystem) as Arc<dyn FileSystem>;
-    Source { volume: volume.to_owned(), filesystem, members: Members::default() }
+    Source { volume: volume.to_owned(), filesystem, members: Members::default(), outer: None }
 }
 
 fn evaluate(sources: &[Source]) -> (Vec<Leftover>, Vec<CheckOutcome>) {

@@ -19,6 +19,7 @@ mod gate;
 mod hostile_containers;
 mod image_files;
 mod knowngood;
+mod leftover_images;
 mod leftovers;
 mod ntfs;
 mod policy;

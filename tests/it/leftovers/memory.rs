@@ -14,7 +14,7 @@ use std::sync::Arc;
 #[derive(Debug)]
 struct Inode {
     kind: EntryKind,
-    content: Vec<u8>,
+    content: Arc<Vec<u8>>,
     names: BTreeMap<Vec<u8>, u64>,
     uid: u32,
     mode: u16,
@@ -42,6 +42,12 @@ impl Memory {
     /// Puts a file there; directories on the way are made.
     pub(super) fn file(&mut self, path: &str, content: impl Into<Vec<u8>>) -> u64 {
         self.put(path, Inode::new(EntryKind::File, content.into()))
+    }
+
+    /// Puts a file there, in place of what is there.
+    pub(super) fn replace(&mut self, path: &str, content: impl Into<Vec<u8>>) {
+        let id = self.file(path, Vec::new());
+        self.inodes.get_mut(&id).unwrap().content = Arc::new(content.into());
     }
 
     /// Puts a symbolic link there.
@@ -121,7 +127,7 @@ impl Memory {
 
 impl Inode {
     fn new(kind: EntryKind, content: Vec<u8>) -> Self {
-        Self { kind, content, names: BTreeMap::new(), uid: 0, mode: 0o644, times: None, damaged: false }
+        Self { kind, content: Arc::new(content), names: BTreeMap::new(), uid: 0, mode: 0o644, times: None, damaged: false }
     }
 }
 
@@ -146,7 +152,11 @@ impl FileSystem for Memory {
             name: StreamName::Data,
             size,
             initialised: size,
-            layout: Layout::Resident { bytes: inode.content.clone(), place: None },
+            // Large content stands elsewhere; only `open` gives it.
+            layout: match inode.content.len() {
+                0..65_536 => Layout::Resident { bytes: inode.content.to_vec(), place: None },
+                _ => Layout::Runs(Vec::new()),
+            },
         };
         let usual = 1_700_000_000 + id.0 as i64;
         let (modified, changed) = inode.times.unwrap_or((usual, usual));
@@ -191,7 +201,8 @@ impl FileSystem for Memory {
     }
 
     fn open(&self, entry: &Entry, _: &StreamName) -> Result<Arc<dyn ReadAt>> {
-        Ok(Arc::new(self.inode(entry.id)?.content.clone()))
+        let content: Arc<dyn ReadAt> = self.inode(entry.id)?.content.clone();
+        Ok(content)
     }
 
     fn unallocated(&self, _: &mut dyn FnMut(Range<u64>)) -> Result<()> {
