@@ -1,8 +1,8 @@
 //! The checks as data: what the TOML files in `signatures/leftovers` say.
 
+use super::Profile;
 use super::conditions::{self, Condition};
 use super::glob::{self, Anchor, Pattern, Wild};
-use super::Profile;
 use super::system::Os;
 use super::trie::Trie;
 use crate::error::{Error, Kind, Result};

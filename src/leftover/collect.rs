@@ -169,12 +169,8 @@ impl<'c> Collector<'c> {
                 &other.title,
             ))
         });
-        let pending: BTreeMap<usize, &str> = self
-            .checks
-            .looks
-            .iter()
-            .filter_map(|look| Some((look.check, look.pending?)))
-            .collect();
+        let pending: BTreeMap<usize, &str> =
+            self.checks.looks.iter().filter_map(|look| Some((look.check, look.pending?))).collect();
         let outcomes = self.checks.checks.iter().zip(&self.tallies).enumerate();
         let outcomes = outcomes.map(|(index, (check, tally))| CheckOutcome {
             check: check.id.clone(),

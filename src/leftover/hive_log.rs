@@ -99,14 +99,17 @@ fn replay(content: Arc<dyn ReadAt>, logs: &[Arc<dyn ReadAt>]) -> Arc<dyn ReadAt>
         put(&mut base, FILE_TYPE, 0);
     }
     let mut replayed = Replayed { size: content.size(), content, sectors: BTreeMap::new() };
-    let mut applied = false;
-    // A log may go on where the other one ends.
+    // The first entry has the hive's own secondary number, each later one the next number; a log may go on
+    // where the other one ends.
+    let first = le32(&base, SECONDARY).unwrap_or(0);
+    let mut next = first;
     for _ in 0..2 {
-        for (own, log) in bases.iter().filter(|(own, _)| le32(own, FILE_TYPE) == Some(6)) {
-            let _ = own;
-            applied |= replayed.entries(log.as_ref(), &mut base).unwrap_or(false);
+        for (_, log) in bases.iter().filter(|(own, _)| le32(own, FILE_TYPE) == Some(6)) {
+            // A log that cannot be read to its end has given what came before.
+            let _ = replayed.entries(log.as_ref(), &mut base, &mut next);
         }
     }
+    let mut applied = next != first;
     for (own, log) in bases.iter().filter(|(own, _)| matches!(le32(own, FILE_TYPE), Some(1 | 2))) {
         let is_its = own.get(LAST_WRITTEN..LAST_WRITTEN + 8) == base.get(LAST_WRITTEN..LAST_WRITTEN + 8);
         let is_closed = le32(own, PRIMARY) == le32(own, SECONDARY);
@@ -127,32 +130,27 @@ fn replay(content: Arc<dyn ReadAt>, logs: &[Arc<dyn ReadAt>]) -> Arc<dyn ReadAt>
 }
 
 impl Replayed {
-    /// Applies the log entries of one log that follow what the hive has; says whether there were any.
-    /// `base` takes over their sequence numbers and the size of the hive.
-    fn entries(&mut self, log: &dyn ReadAt, base: &mut [u8]) -> Result<bool> {
+    /// Applies the entries of one log from the number `next` on, and moves that number on. `base` takes over
+    /// their sequence numbers and the size of the hive.
+    fn entries(&mut self, log: &dyn ReadAt, base: &mut [u8], next: &mut u32) -> Result<()> {
         let mut at = u64::try_from(SECTOR).unwrap_or(0);
-        let mut applied = false;
         for _ in 0..ENTRIES_MAX {
             let Some(entry) = LogEntry::read(log, at)? else { break };
             at = at.saturating_add(u64::try_from(entry.bytes.len()).unwrap_or(u64::MAX));
-            // The first entry has the hive's own secondary number, each later one the next number.
-            let expected = le32(base, SECONDARY).unwrap_or(0).wrapping_add(u32::from(applied));
-            let ahead = entry.sequence.wrapping_sub(expected);
-            if ahead > u32::MAX / 2 {
+            if entry.sequence.wrapping_sub(*next) > u32::MAX / 2 {
                 // Applied long ago.
                 continue;
             }
-            let is_next = ahead == 0 || (!applied && ahead == 1);
-            if !is_next || !self.apply(&entry) {
+            if entry.sequence != *next || !self.apply(&entry) {
                 break;
             }
-            applied = true;
+            *next = entry.sequence.wrapping_add(1);
             put(base, PRIMARY, entry.sequence);
             put(base, SECONDARY, entry.sequence);
             put(base, BINS_SIZE, entry.bins_size);
             self.size = self.size.max(BINS.saturating_add(u64::from(entry.bins_size)));
         }
-        Ok(applied)
+        Ok(())
     }
 
     /// Lays the pages of a log entry over the hive; `false`, and nothing done, when they do not add up.

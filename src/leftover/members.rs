@@ -74,8 +74,7 @@ impl Members {
 pub fn is_watched(path: &str) -> bool {
     static WILDS: LazyLock<Vec<Wild>> = LazyLock::new(|| NAMES.iter().map(|name| Wild::new(name)).collect());
     let name = path.rsplit(['/', '!']).next().unwrap_or(path);
-    WILDS.iter().any(|wild| wild.matches(name.as_bytes()))
-        && !HARMLESS.iter().any(|end| name.ends_with(end))
+    WILDS.iter().any(|wild| wild.matches(name.as_bytes())) && !HARMLESS.iter().any(|end| name.ends_with(end))
 }
 
 #[cfg(test)]
@@ -84,10 +83,13 @@ mod tests {
 
     #[test]
     fn names_of_keys_and_passwords_are_watched() {
-        for name in ["etc/shadow", "root/.ssh/authorized_keys", "etc/ssh/ssh_host_rsa_key", "a.key", "id_rsa"] {
+        for name in ["etc/shadow", "root/.ssh/authorized_keys", "etc/ssh/ssh_host_rsa_key", "a.key", "id_rsa"]
+        {
             assert!(is_watched(name), "{name}");
         }
-        for name in ["etc/passwd", "etc/ssh/ssh_host_rsa_key.pub", "lib/modules/keyboard.ko", "idle", "bin/sh"] {
+        for name in
+            ["etc/passwd", "etc/ssh/ssh_host_rsa_key.pub", "lib/modules/keyboard.ko", "idle", "bin/sh"]
+        {
             assert!(!is_watched(name), "{name}");
         }
     }

@@ -34,7 +34,11 @@ const INNER: &[(&str, Os, Os)] = &[
     ("/var/lib/containers/storage/vfs/dir/*", Os::Linux, Os::Linux),
     ("/home/*/.local/share/containers/storage/overlay/*/diff", Os::Linux, Os::Linux),
     ("/var/lib/containerd/io.containerd.snapshotter.v1.overlayfs/snapshots/*/fs", Os::Linux, Os::Linux),
-    ("/var/lib/rancher/*/agent/containerd/io.containerd.snapshotter.v1.overlayfs/snapshots/*/fs", Os::Linux, Os::Linux),
+    (
+        "/var/lib/rancher/*/agent/containerd/io.containerd.snapshotter.v1.overlayfs/snapshots/*/fs",
+        Os::Linux,
+        Os::Linux,
+    ),
     ("/var/lib/lxc/*/rootfs", Os::Linux, Os::Linux),
     ("/var/lib/lxd/storage-pools/*/containers/*/rootfs", Os::Linux, Os::Linux),
     ("/var/lib/machines/*", Os::Linux, Os::Linux),

@@ -152,14 +152,14 @@ impl<'a> Assembler<'a> {
                 ..Location::default()
             },
             None => Location {
-            volume: source.volume.clone(),
-            fs: Some(source.filesystem.facts().kind),
-            path: Some(escape(&leftover.path)),
-            inode: Some(leftover.entry.0),
-            state: Some(State::Allocated),
-            file_offset: leftover.place.map(|(offset, _)| offset),
-            line: leftover.place.map(|(_, line)| line),
-            ..Location::default()
+                volume: source.volume.clone(),
+                fs: Some(source.filesystem.facts().kind),
+                path: Some(escape(&leftover.path)),
+                inode: Some(leftover.entry.0),
+                state: Some(State::Allocated),
+                file_offset: leftover.place.map(|(offset, _)| offset),
+                line: leftover.place.map(|(_, line)| line),
+                ..Location::default()
             },
         };
         let secret = leftover.secret.clone().map(Secret::new);

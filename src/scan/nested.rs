@@ -91,8 +91,7 @@ fn open(source: &Source, id: EntryId, path: &str) -> Result<Vec<Source>> {
     for volume in tiling.volumes.iter().chain(&tiling.logical) {
         let reader: Arc<dyn ReadAt> = Arc::new(VolumeReader::new(disk.clone(), volume.clone()));
         if let Recognised::Opened(filesystem) = filesystem::recognise(&reader) {
-            let outer =
-                Some(Outer { volume: source.volume.clone(), entry: id, path: path.to_owned() });
+            let outer = Some(Outer { volume: source.volume.clone(), entry: id, path: path.to_owned() });
             let volume = format!("{}{path}:{}", source.volume, volume.name);
             inner.push(Source { volume, filesystem, members: Members::default(), outer });
         }

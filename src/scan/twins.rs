@@ -40,7 +40,8 @@ impl Twins {
         }
         let near = key(&finding).and_then(|key| self.by_file.get(&key));
         let twin = near.and_then(|near| {
-            let is_twin = |&&index: &&usize| self.findings.get(index).is_some_and(|own| is_same(own, &finding));
+            let is_twin =
+                |&&index: &&usize| self.findings.get(index).is_some_and(|own| is_same(own, &finding));
             near.iter().find(is_twin).copied()
         });
         match twin.and_then(|index| self.findings.get_mut(index)) {

@@ -60,7 +60,11 @@ fn a_secret_that_a_rule_and_a_check_find_is_one_finding_that_names_both() {
 fn checks_that_the_scan_answers_tell_files_from_remains() {
     let (_, dirty) = scan("server-dirty", &[]);
     for check in ["secret-scan-generic", "trash-deleted-but-unwiped", "initramfs-embedded-secrets"] {
-        assert!(matches!(state(&dirty, check), CheckState::Finding { .. }), "{check}: {:?}", state(&dirty, check));
+        assert!(
+            matches!(state(&dirty, check), CheckState::Finding { .. }),
+            "{check}: {:?}",
+            state(&dirty, check)
+        );
     }
     let (findings, clean) = scan("server-clean", &[]);
     for check in ["secret-scan-generic", "trash-deleted-but-unwiped", "initramfs-embedded-secrets"] {
@@ -73,7 +77,9 @@ fn linux_inside_of_windows_is_checked_as_a_system_of_its_own() {
     let (findings, summary) = scan("wsl", &[]);
     let has = |rule: &str, path: &str, member: Option<&str>| {
         findings.iter().any(|one| {
-            one.rule == rule && one.place.path.as_deref() == Some(path) && one.place.member.as_deref() == member
+            one.rule == rule
+                && one.place.path.as_deref() == Some(path)
+                && one.place.member.as_deref() == member
         })
     };
     let disk = "/Users/bob/AppData/Local/wsl/1/ext4.vhdx";

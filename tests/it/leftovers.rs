@@ -468,7 +468,11 @@ fn checks_of_an_investigation_stay_out_of_a_release() {
     assert!(leftovers.iter().all(|one| one.check != "ir-history-tampering"));
     for check in release.checks().iter().filter(|check| check.investigate) {
         let state = state(&outcomes, &check.id);
-        assert!(matches!(state, CheckState::NotEvaluated { .. }) && !state.is_gap(), "{}: {state:?}", check.id);
+        assert!(
+            matches!(state, CheckState::NotEvaluated { .. }) && !state.is_gap(),
+            "{}: {state:?}",
+            check.id
+        );
     }
     let (leftovers, _) = evaluate(&sources);
     assert!(leftovers.iter().any(|one| one.check == "ir-history-tampering"));

@@ -74,7 +74,10 @@ fn a_check_names_the_statement_that_decides() {
     let (code, out, _) = check(&[("deny.json", &guidance)]);
     assert_eq!(code, Some(0), "{out}");
     assert_eq!(out.lines().count(), 4);
-    assert!(out.lines().all(|line| line.starts_with("denied") && line.contains("deny.json, statement")), "{out}");
+    assert!(
+        out.lines().all(|line| line.starts_with("denied") && line.contains("deny.json, statement")),
+        "{out}"
+    );
     let allow = r#"{"Version":"1","Statement":[{"Effect":"Allow","Action":"ecs:*","Resource":"*"}]}"#;
     let (code, out, _) = check(&[("allow.json", allow), ("deny.json", &guidance)]);
     assert_eq!(code, Some(0), "deny goes before allow: {out}");

@@ -68,7 +68,10 @@ fn remedy(scan: &str, shell: &str) -> String {
         .unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let text = String::from_utf8(output.stdout).unwrap();
-    assert!(text.bytes().all(|byte| matches!(byte, b'\n' | b' '..=b'~')), "only plain text stands in a script");
+    assert!(
+        text.bytes().all(|byte| matches!(byte, b'\n' | b' '..=b'~')),
+        "only plain text stands in a script"
+    );
     text
 }
 
@@ -189,7 +192,8 @@ fn powershell_gets_every_name_in_quotes_that_it_cannot_leave() {
         let rest = rest.replace("''", "");
         // Behind doubled quotes only whole strings and numbers are left.
         for part in rest.trim_start_matches(" + ").split(" + ") {
-            let is_number = part.strip_prefix("[char] 0x").is_some_and(|hex| u16::from_str_radix(hex, 16).is_ok());
+            let is_number =
+                part.strip_prefix("[char] 0x").is_some_and(|hex| u16::from_str_radix(hex, 16).is_ok());
             let text = part.strip_prefix('\'').and_then(|part| part.strip_suffix('\''));
             assert!(is_number || text.is_some_and(|text| !text.contains('\'')), "{line}: {part}");
         }

@@ -86,7 +86,10 @@ fn choose(mut plans: Vec<Plan>, image: Option<&str>) -> Result<Plan> {
         (None, _) => Err(Error::new(Kind::NotFound, "the scan has no such image")),
         (Some(_), false) => {
             let names = names.join(", ");
-            Err(Error::new(Kind::Usage, format!("the scan is of several images, choose one with --image: {names}")))
+            Err(Error::new(
+                Kind::Usage,
+                format!("the scan is of several images, choose one with --image: {names}"),
+            ))
         }
     }
 }
@@ -98,18 +101,30 @@ fn plan_notes(plan: &Plan, erase: &str) -> Vec<String> {
         notes.push(format!("ROTATE ({count}): {text}"));
     }
     if !plan.rotate.is_empty() {
-        notes.push("A copy of the image may have left already: removing a secret does not make it safe.".to_owned());
+        notes.push(
+            "A copy of the image may have left already: removing a secret does not make it safe.".to_owned(),
+        );
     }
     if plan.remains > 0 {
-        notes.push(format!("DELETED, NOT ERASED: {} findings lie in freed space, which goes out with a raw image.", plan.remains));
+        notes.push(format!(
+            "DELETED, NOT ERASED: {} findings lie in freed space, which goes out with a raw image.",
+            plan.remains
+        ));
     }
     if plan.elsewhere > 0 {
-        notes.push(format!("OUTSIDE OF FILES: {} findings lie in swap, in tables or between volumes.", plan.elsewhere));
+        notes.push(format!(
+            "OUTSIDE OF FILES: {} findings lie in swap, in tables or between volumes.",
+            plan.elsewhere
+        ));
     }
-    notes.push("What is removed stays in freed space until that is overwritten. Then, in this order:".to_owned());
+    notes.push(
+        "What is removed stays in freed space until that is overwritten. Then, in this order:".to_owned(),
+    );
     notes.push(format!("  1. overwrite free space: {erase}"));
     notes.push("  2. make swap anew: swapoff, mkswap; or clear the page file at shutdown".to_owned());
-    notes.push("  3. export again into a new file, without snapshots: qemu-img convert -O qcow2 OLD NEW".to_owned());
+    notes.push(
+        "  3. export again into a new file, without snapshots: qemu-img convert -O qcow2 OLD NEW".to_owned(),
+    );
     notes.push("  4. scan the new file".to_owned());
     for text in &plan.open {
         notes.push(format!("NOT LOOKED AT: {text}"));

@@ -99,7 +99,8 @@ pub(super) fn script(plan: &Plan) -> String {
                 // Accounts of Windows stand in a registry hive, which no script of this kind edits.
                 Deed::Lock(_) => continue,
             };
-            let path: Vec<u8> = step.path.iter().map(|&byte| if byte == b'/' { b'\\' } else { byte }).collect();
+            let path: Vec<u8> =
+                step.path.iter().map(|&byte| if byte == b'/' { b'\\' } else { byte }).collect();
             line(&mut out, &format!("  {name} {}", quote(&path)));
         }
         line(&mut out, "}");
@@ -119,9 +120,18 @@ fn notes(out: &mut String, plan: &Plan) {
     if others > 0 {
         line(out, &format!("# {others} findings are on Linux volumes: residue remedy --shell posix"));
     }
-    line(out, "# On a running instance: Clear-History; wevtutil el | ForEach-Object { wevtutil cl $_ }; then");
-    line(out, "# sysprep /generalize /oobe /shutdown, and do not start the disk again before it is exported.");
-    line(out, "# Values in registry hives: reg load HKLM\\CLEAN FILE; reg delete ...; reg unload HKLM\\CLEAN.");
+    line(
+        out,
+        "# On a running instance: Clear-History; wevtutil el | ForEach-Object { wevtutil cl $_ }; then",
+    );
+    line(
+        out,
+        "# sysprep /generalize /oobe /shutdown, and do not start the disk again before it is exported.",
+    );
+    line(
+        out,
+        "# Values in registry hives: reg load HKLM\\CLEAN FILE; reg delete ...; reg unload HKLM\\CLEAN.",
+    );
     for text in super::plan_notes(plan, "sdelete -z DRIVE; or: cipher /w:DRIVE") {
         line(out, &format!("# {text}"));
     }

@@ -84,7 +84,8 @@ impl Log {
         let in_file = content.size().saturating_sub(HEADER).div_ceil(CHUNK);
         let mut log = Self { wrapped: long(head, 8).is_some_and(|oldest| oldest > 0), ..Self::default() };
         // The header counts modulo 65,536, and lags behind on a log that was not closed.
-        let in_use = if long(head, 120).is_some_and(|flags| flags & 1 == 1) { in_file } else { u64::from(chunks) };
+        let in_use =
+            if long(head, 120).is_some_and(|flags| flags & 1 == 1) { in_file } else { u64::from(chunks) };
         for index in 0..in_use.min(in_file).min(CHUNKS_MAX) {
             let at = HEADER.saturating_add(index.saturating_mul(CHUNK));
             if !log.chunk(content, at) && log.damaged.is_none() {

@@ -45,7 +45,8 @@ impl Condition for HistoryGaps {
             if let (Some((what, days)), Some(last)) = (what, last)
                 && out.len() < FINDINGS_MAX
             {
-                let evidence = vec![format!("{what}: {days} days, from {} to {}", shown_time(last), shown_time(time))];
+                let evidence =
+                    vec![format!("{what}: {days} days, from {} to {}", shown_time(last), shown_time(time))];
                 out.push(Found { place: Some(line.place()), evidence, ..Found::default() });
             }
             last = Some(time);

@@ -35,12 +35,17 @@ impl Condition for RecordGaps {
         let bytes = read_vec(content.as_ref(), 0, usize::try_from(size).unwrap_or(0))?;
         let mut last = 0_u32;
         for (record, number) in bytes.chunks_exact(RECORD).zip(0_u64..) {
-            let time = record.get(TIME..TIME + 4).and_then(|time| time.try_into().ok()).map_or(0, u32::from_le_bytes);
+            let time = record
+                .get(TIME..TIME + 4)
+                .and_then(|time| time.try_into().ok())
+                .map_or(0, u32::from_le_bytes);
             let what = if record.iter().all(|&byte| byte == 0) {
                 Some("all zeros".to_owned())
             } else if time > 0 && time < last.saturating_sub(TOLERANCE) {
                 let shown = |seconds: u32| {
-                    jiff::Timestamp::from_second(i64::from(seconds)).map(|time| time.to_string()).unwrap_or_default()
+                    jiff::Timestamp::from_second(i64::from(seconds))
+                        .map(|time| time.to_string())
+                        .unwrap_or_default()
                 };
                 Some(format!("time goes back from {} to {}", shown(last), shown(time)))
             } else {

@@ -63,9 +63,8 @@ impl Condition for Timestamps {
 
 /// What contradicts what; `None` for most files.
 fn contradiction(entry: &Entry) -> Option<String> {
-    let counts = entry.kind == EntryKind::File
-        && entry.state == EntryState::Allocated
-        && entry.role == Role::Content;
+    let counts =
+        entry.kind == EntryKind::File && entry.state == EntryState::Allocated && entry.role == Role::Content;
     let changed = entry.times.changed.filter(|_| counts)?;
     let later = |time: Option<Timestamp>| time.filter(|time| time.duration_since(changed) > TOLERANCE);
     if let Some(modified) = later(entry.times.modified) {
@@ -85,7 +84,12 @@ mod tests {
         let at = |seconds| Some(Timestamp::from_second(seconds).unwrap());
         let entry = |modified, changed, created| Entry {
             kind: EntryKind::File,
-            times: Times { modified: at(modified), changed: at(changed), created: at(created), ..Times::default() },
+            times: Times {
+                modified: at(modified),
+                changed: at(changed),
+                created: at(created),
+                ..Times::default()
+            },
             ..Entry::default()
         };
         // An unpacked archive: old modification time, everything else from the day of unpacking.

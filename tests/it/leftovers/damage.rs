@@ -117,7 +117,8 @@ fn a_file_that_is_no_such_file_is_never_clean() {
 fn ten_million_lines_and_binary_histories_take_bounded_time() {
     let mut memory = system(false);
     memory.replace("/home/alice/.bash_history", b"ls -l\n".repeat(10_000_000));
-    let binary: Vec<u8> = (0..8_000_000_u32).map(|n| n.wrapping_mul(2_654_435_761).to_be_bytes()[0]).collect();
+    let binary: Vec<u8> =
+        (0..8_000_000_u32).map(|n| n.wrapping_mul(2_654_435_761).to_be_bytes()[0]).collect();
     memory.replace("/root/.bash_history", binary);
     memory.replace("/root/.zsh_history", vec![0; 5_000_000]);
     memory.replace("/var/log/syslog", b"Jan  1 host x: y\n".repeat(1_000_000));
@@ -126,7 +127,11 @@ fn ten_million_lines_and_binary_histories_take_bounded_time() {
     let (leftovers, outcomes) = evaluate(&[source("p1", memory)]);
     assert!(started.elapsed() < Duration::from_secs(60), "{:?}", started.elapsed());
     let history = leftovers.iter().find(|one| one.path == b"/home/alice/.bash_history").unwrap();
-    assert!(history.evidence.iter().any(|line| line.ends_with("in the first 4 MiB")), "{:?}", history.evidence);
+    assert!(
+        history.evidence.iter().any(|line| line.ends_with("in the first 4 MiB")),
+        "{:?}",
+        history.evidence
+    );
     // More was not looked at, and nothing found so far: not clean.
     let settings = state(&outcomes, "proxy-credentials");
     assert!(settings.is_gap() && *settings != CheckState::Clean, "{settings:?}");

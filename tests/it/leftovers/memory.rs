@@ -127,7 +127,15 @@ impl Memory {
 
 impl Inode {
     fn new(kind: EntryKind, content: Vec<u8>) -> Self {
-        Self { kind, content: Arc::new(content), names: BTreeMap::new(), uid: 0, mode: 0o644, times: None, damaged: false }
+        Self {
+            kind,
+            content: Arc::new(content),
+            names: BTreeMap::new(),
+            uid: 0,
+            mode: 0o644,
+            times: None,
+            damaged: false,
+        }
     }
 }
 
