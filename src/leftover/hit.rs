@@ -1,11 +1,11 @@
 //! What a condition gets to see: an entry whose path matched, its content, and the system around it.
 
-use super::hive::Hive;
 use super::hive_log;
 use super::system::{Home, System};
 use super::tree::{Spot, Tree};
 use crate::error::Result;
 use crate::filesystem::{Entry, EntryKind};
+use crate::format::hive::Hive;
 use crate::io::ReadAt;
 use std::cell::OnceCell;
 use std::sync::Arc;

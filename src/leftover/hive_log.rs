@@ -5,10 +5,10 @@
 //! written last stands in `NAME.LOG1`, `NAME.LOG2` or `NAME.LOG` beside it. The hive itself is not changed;
 //! the replayed sectors lie over it.
 
-use super::hive::le32;
 use super::tree::Tree;
 use crate::error::Result;
 use crate::filesystem::Entry;
+use crate::format::hive::le32;
 use crate::io::{ReadAt, check_range, read_vec};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -331,7 +331,7 @@ fn marvin32_seeded(seed: u64, data: &[u8]) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::leftover::hive::Hive;
+    use crate::format::hive::Hive;
 
     #[test]
     fn hashes_are_those_of_the_published_vectors() {
