@@ -1,20 +1,26 @@
 //! Checks that the scan itself answers: whether secrets were found in files, and in what was deleted.
 
-use super::Outcome;
+use super::{Options, Outcome};
 use crate::coverage::GapKind;
 use crate::finding::Finding;
 use crate::leftover::{Catalogue, CheckState, Within};
 use crate::location::State;
 use crate::rules::Category;
 
+/// Why such a check is not evaluated when rules were left out.
+const PARTIAL: &str = "not applicable: only some rules were asked for";
+
 /// Sets the state of those checks. Bytes that were not read keep a check without findings from being clean.
-pub(super) fn give(catalogue: &Catalogue, outcome: &mut Outcome, findings: &[Finding]) {
+pub(super) fn give(catalogue: &Catalogue, options: &Options, outcome: &mut Outcome, findings: &[Finding]) {
+    let is_partial = !options.only.is_empty() || !options.skip.is_empty();
     let lost = outcome.gaps.iter().find(|gap| gap.kind != GapKind::Limited).map(|gap| gap.reason.clone());
     let has_systems = !outcome.checks.iter().all(|one| matches!(one.state, CheckState::NotEvaluated { .. }));
     for (check, answer) in catalogue.checks().iter().zip(&mut outcome.checks) {
         let Some(within) = check.within.filter(|_| answer.check == check.id) else { continue };
         let count = findings.iter().filter(|finding| counts(finding, within)).count();
         answer.state = match (count, &lost) {
+            // Whoever asks for some rules only knows nothing of the others.
+            (0, _) if is_partial => CheckState::NotEvaluated { reason: PARTIAL.to_owned() },
             (0, Some(reason)) => CheckState::NotEvaluated { reason: reason.clone() },
             (0, None) if !has_systems && within == Within::Files => continue,
             (0, None) => CheckState::Clean,
@@ -24,7 +30,7 @@ pub(super) fn give(catalogue: &Catalogue, outcome: &mut Outcome, findings: &[Fin
 }
 
 fn counts(finding: &Finding, within: Within) -> bool {
-    let is_live = matches!(finding.place.state, Some(State::Allocated | State::Swap | State::Container));
+    let is_live = matches!(finding.place.state, Some(State::Allocated | State::Orphan | State::Swap));
     let is_secret = finding.category != Category::Leftover && finding.known_good.is_none();
     is_secret && is_live == (within == Within::Files)
 }

@@ -294,7 +294,7 @@ fn conclude(
     });
     let mut findings = twins.finish();
     proof::mark(&mut findings, ground);
-    answers::give(&engine.catalogue, outcome, &findings);
+    answers::give(&engine.catalogue, options, outcome, &findings);
     assemble::sort(&mut findings, ground);
     outcome.findings = findings;
     outcome.gaps.sort();

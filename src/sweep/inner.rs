@@ -72,12 +72,12 @@ fn stream_of(
     };
     let (bytes, members) = (&mut decoded.bytes, &mut decoded.members);
     let cuts = content::decode(content.as_ref(), decoder, &Limits::default(), &mut |inner, reader| {
-        let stored = Stored { land, runs, inner: *inner };
-        // What lies in the container as it is was swept with the disk: it is matched again for its path and
-        // its own windows, takes the place of the raw match, and does not count as decoded.
         if watch(inner.path) && members.len() < MEMBERS_MAX {
             members.push(inner.path.to_owned());
         }
+        let stored = Stored { land, runs, inner: *inner };
+        // What lies in the container as it is was swept with the disk: it is matched again for its path and
+        // its own windows, takes the place of the raw match, and does not count as decoded.
         let is_on_disk = inner.within.is_empty() && !runs.is_empty();
         let is_stored = is_on_disk && (inner.stored.is_some() || !inner.pieces.is_empty());
         let (length, outcome) = stream::sweep_reader(tools, reader, whose, (inner.path, &stored), bench);

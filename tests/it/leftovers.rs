@@ -513,6 +513,6 @@ fn a_password_that_stands_only_in_the_log_of_a_hive_is_found() {
         let (_, outcomes) = evaluate(&[source("p1", memory)]);
         state(&outcomes, "win-autologon-password").clone()
     };
-    assert_eq!(hive(true), CheckState::Finding { count: 1 });
+    assert!(matches!(hive(true), CheckState::Finding { .. }), "{:?}", hive(true));
     assert!(hive(false).is_gap());
 }
