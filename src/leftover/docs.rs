@@ -9,13 +9,14 @@ const HEAD: &str = "# Checks
 This page is made from `signatures/leftovers/*.toml`; a test keeps it equal to them.
 
 A check ends in one of three states: **clean** (looked at, nothing found), **finding**, and **not evaluated**
-with the reason (unreadable, encrypted, no such system on the disk, condition not implemented). What was not
+with the reason (unreadable, encrypted, no such system on the disk, only for an investigation). What was not
 evaluated is never counted as clean.
 
 Paths: `~/` is every home (from `/etc/passwd`, `/root`, `/etc/skel` and every directory of `/home`), `U:/` every
 Windows profile, `C:/` the volume with the Windows directory, `?:/` every Windows volume, `**` any depth. Linux
 paths are matched byte for byte, Windows paths without regard to case. Everything runs again in systems inside of
-the system: container layers, machines, chroots, `Windows.old`. Symbolic links resolve inside of the image.
+the system: container layers, machines, chroots, `Windows.old`, the Windows subsystem for Linux. Symbolic links
+resolve inside of the image.
 
 Checks marked † rest on practitioners' knowledge that no published source was found for. Those of an
 investigation are made with `--profile investigate` only. Where a script may clean up, `residue remedy` writes it;
