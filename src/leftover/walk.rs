@@ -10,7 +10,7 @@ use super::glob::{Part, Pattern};
 use super::hit::Hit;
 use super::survey::Site;
 use super::system::Os;
-use super::tree::{Spot, join};
+use super::tree::{Node, Spot, join};
 use super::trie::{Accept, NodeId, Trie};
 use crate::filesystem::{DirEntry, Entry, EntryKind};
 use std::borrow::Cow;
@@ -140,6 +140,8 @@ pub(crate) struct Walk<'w, 'c> {
     hits: BTreeMap<usize, u64>,
     /// What conditions want to decide on together.
     kept: BTreeMap<usize, Vec<(Spot, Found)>>,
+    /// What is kept already: a link may lead to an entry a second time.
+    kept_nodes: HashSet<(usize, Node)>,
     inner: Vec<Inner>,
 }
 
@@ -161,6 +163,7 @@ impl<'w, 'c> Walk<'w, 'c> {
             homes: homes(site),
             hits: BTreeMap::new(),
             kept: BTreeMap::new(),
+            kept_nodes: HashSet::new(),
             inner: Vec::new(),
         };
         walk.start();
@@ -462,6 +465,9 @@ impl<'w, 'c> Walk<'w, 'c> {
     }
 
     fn keep(&mut self, look: usize, hit: &Hit<'_>, found: Vec<Found>) {
+        if found.is_empty() || !self.kept_nodes.insert((look, hit.spot.node)) {
+            return;
+        }
         let kept = self.kept.entry(look).or_default();
         if kept.len() >= KEPT_MAX {
             self.collector.problem(look, "too many entries to judge together");

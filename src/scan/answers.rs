@@ -1,4 +1,5 @@
-//! Checks that the scan itself answers: whether secrets were found in files, and in what was deleted.
+//! What the findings of a scan say of the checks: those that only a scan can answer (secrets in files, and in
+//! what was deleted), and those whose findings all turned out to be known good.
 
 use super::{Options, Outcome};
 use crate::coverage::GapKind;
@@ -6,11 +7,29 @@ use crate::finding::Finding;
 use crate::leftover::{Catalogue, CheckState, Within};
 use crate::location::State;
 use crate::rules::Category;
+use std::collections::HashMap;
 
 /// Why such a check is not evaluated when rules were left out.
 const PARTIAL: &str = "not applicable: only some rules were asked for";
 
-/// Sets the state of those checks. Bytes that were not read keep a check without findings from being clean.
+/// A check that found only what packages brought is clean.
+pub(super) fn excuse(outcome: &mut Outcome, findings: &[Finding]) {
+    let mut good: HashMap<&str, u64> = HashMap::new();
+    for finding in findings.iter().filter(|finding| finding.known_good.is_some()) {
+        for check in finding.checks.iter().chain([&finding.rule]) {
+            *good.entry(check).or_default() += 1;
+        }
+    }
+    for answer in &mut outcome.checks {
+        let CheckState::Finding { count } = &mut answer.state else { continue };
+        *count = count.saturating_sub(good.get(answer.check.as_str()).copied().unwrap_or(0));
+        if *count == 0 {
+            answer.state = CheckState::Clean;
+        }
+    }
+}
+
+/// Sets the state of the checks that only a scan can answer. Bytes that were not read keep a check without findings from being clean.
 pub(super) fn give(catalogue: &Catalogue, options: &Options, outcome: &mut Outcome, findings: &[Finding]) {
     let is_partial = !options.only.is_empty() || !options.skip.is_empty();
     let lost = outcome.gaps.iter().find(|gap| gap.kind != GapKind::Limited).map(|gap| gap.reason.clone());

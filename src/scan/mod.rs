@@ -294,6 +294,7 @@ fn conclude(
     });
     let mut findings = twins.finish();
     proof::mark(&mut findings, ground);
+    answers::excuse(outcome, &findings);
     answers::give(&engine.catalogue, options, outcome, &findings);
     assemble::sort(&mut findings, ground);
     outcome.findings = findings;

@@ -3,12 +3,12 @@
 //! The rule that found the secret says what it is and where its bytes lie on the disk, the check says what the
 //! place means and how to clean it. The finding of the rule stays, with the check's name, title and remedy.
 
-use crate::finding::{Finding, Secret};
+use crate::finding::Finding;
 use crate::location::State;
 use std::collections::HashMap;
 
 /// A check may point at the line or block around its secret: the secret starts at most this far behind.
-const REACH: u64 = 4096;
+const REACH: u64 = 1024;
 
 /// Findings, with an index of those that have a secret in a file in use.
 pub(super) struct Twins {
@@ -38,12 +38,14 @@ impl Twins {
             self.findings.push(finding);
             return;
         }
-        let near = key(&finding).and_then(|key| self.by_file.get(&key));
-        let twin = near.and_then(|near| {
-            let is_twin =
-                |&&index: &&usize| self.findings.get(index).is_some_and(|own| is_same(own, &finding));
-            near.iter().find(is_twin).copied()
-        });
+        let near =
+            key(&finding).and_then(|key| self.by_file.get(&key)).map(Vec::as_slice).unwrap_or_default();
+        // The same secret may stand in a file several times: the nearest place is the one meant.
+        let twin = near
+            .iter()
+            .filter_map(|&index| Some((distance(self.findings.get(index)?, &finding)?, index)))
+            .min()
+            .map(|(_, index)| index);
         match twin.and_then(|index| self.findings.get_mut(index)) {
             Some(twin) => join(twin, &finding),
             None => self.push(finding),
@@ -65,14 +67,14 @@ fn key(finding: &Finding) -> Option<(String, u64)> {
     Some((place.volume.clone(), place.inode.filter(|_| is_content && has_secret)?))
 }
 
-/// Whether the check points at the secret of the other finding.
-fn is_same(own: &Finding, check: &Finding) -> bool {
-    let (Some(at), Some(from)) = (own.place.file_offset, check.place.file_offset) else { return false };
-    let (Some(one), Some(other)) = (&own.secret, &check.secret) else { return false };
-    let (one, other) = (Secret::expose(one), Secret::expose(other));
-    let length = u64::try_from(other.len()).unwrap_or(u64::MAX);
-    let is_near = at.abs_diff(from) <= REACH || (from..from.saturating_add(length)).contains(&at);
-    is_near && (holds(one, other) || holds(other, one))
+/// How far the secret of a finding is from where the check points, when it is the secret that the check means.
+/// What a check says twice, it says of two places.
+fn distance(own: &Finding, check: &Finding) -> Option<u64> {
+    let (at, from) = (own.place.file_offset?, check.place.file_offset?);
+    let (one, other) = (own.secret.as_ref()?.expose(), check.secret.as_ref()?.expose());
+    let is_said = own.rule == check.rule || own.checks.contains(&check.rule);
+    let is_near = at.abs_diff(from) <= REACH;
+    (!is_said && is_near && (holds(one, other) || holds(other, one))).then(|| at.abs_diff(from))
 }
 
 /// Whether `part` stands in `whole`. White space at the ends does not count: blocks end with or without a
@@ -83,9 +85,6 @@ fn holds(whole: &[u8], part: &[u8]) -> bool {
 }
 
 fn join(finding: &mut Finding, check: &Finding) {
-    if finding.rule == check.rule || finding.checks.contains(&check.rule) {
-        return;
-    }
     finding.checks.push(check.rule.clone());
     finding.evidence.push(format!("check {}: {}", check.rule, check.title));
     let fresh: Vec<String> =

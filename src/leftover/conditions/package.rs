@@ -25,7 +25,8 @@ struct Package {
 enum Want {
     /// Programs and libraries whose digest differs from the one that their package records.
     Differs,
-    /// Files that are not as a package brought them, and whose entry changed in the last days of the image.
+    /// Files that are not as a package brought them, and whose entry changed in the last days of the image, an
+    /// hour or more behind most of the others.
     Recent,
 }
 
@@ -70,10 +71,16 @@ impl Condition for Package {
                 Ok(())
             }
             Want::Recent => {
-                let newest = whole.kept.iter().filter_map(|(_, found)| changed(found)).max();
+                let mut times: Vec<_> = whole.kept.iter().filter_map(|(_, found)| changed(found)).collect();
+                times.sort_unstable();
+                // Half of all came with the installation, which is no change.
+                let usual = times.get(times.len().saturating_sub(1) / 2).copied();
+                let ends = usual.zip(times.last().copied());
                 let is_recent = |found: &Found| {
-                    let age = changed(found).zip(newest).map(|(time, newest)| newest.duration_since(time));
-                    age.is_some_and(|age| age.as_hours() < RECENT_DAYS * 24)
+                    changed(found).zip(ends).is_some_and(|(time, (usual, newest))| {
+                        newest.duration_since(time).as_hours() < RECENT_DAYS * 24
+                            && time.duration_since(usual).as_hours() >= 1
+                    })
                 };
                 let kept = whole.kept.into_iter().filter(|(_, found)| is_recent(found)).collect();
                 without_unmodified(Whole { kept, ..whole }, out)
