@@ -357,8 +357,11 @@ mod tests {
         out
     }
 
+    /// Pages of a log: offset in the bins, content.
+    type Pages = Vec<(u32, Vec<u8>)>;
+
     /// Where the two forms differ, as the pages of 4 KiB that a log would hold.
-    fn pages(before: &[u8], after: &[u8]) -> Vec<(u32, Vec<u8>)> {
+    fn pages(before: &[u8], after: &[u8]) -> Pages {
         let page = |bytes: &[u8], at: usize| {
             let mut page = bytes.get(at..).unwrap_or_default().to_vec();
             page.resize(4096, 0);
@@ -397,14 +400,14 @@ mod tests {
         [head, body].concat()
     }
 
-    fn password(content: Arc<dyn ReadAt>) -> (bool, Option<String>) {
+    fn password(content: &Arc<dyn ReadAt>) -> (bool, Option<String>) {
         let hive = Hive::open(content.as_ref()).unwrap();
         let key = hive.find("Microsoft/Windows NT/CurrentVersion/Winlogon").unwrap().unwrap();
         (hive.is_dirty, hive.value_of(&key, "DefaultPassword").unwrap().map(|value| value.text()))
     }
 
     /// A hive without the password that was cut off while the one with it was written, and its log.
-    fn cut_off() -> (Vec<u8>, Vec<u8>, Vec<(u32, Vec<u8>)>, u32) {
+    fn cut_off() -> (Vec<u8>, Vec<u8>, Pages, u32) {
         let (clean, dirty) = (fixture("software-clean.zst"), fixture("software-dirty.zst"));
         let pages = pages(&clean, &dirty);
         let bins = le32(&dirty, BINS_SIZE).unwrap();
@@ -434,7 +437,7 @@ mod tests {
             vec![log(&both[1..]), log(&both[..1])],
         ];
         for logs in cases {
-            assert_eq!(password(replay(Arc::new(hive.clone()), &logs)), found);
+            assert_eq!(password(&replay(Arc::new(hive.clone()), &logs)), found);
         }
         // A wrong byte in the entry, or no log: the hive stays dirty and says nothing of the value.
         let mut broken = entry(7, bins, &pages);
@@ -464,10 +467,10 @@ mod tests {
         pages.iter().for_each(|(_, page)| log.extend(page));
         let log: Arc<dyn ReadAt> = Arc::new(log);
         let found = (false, Some("hunter2x".to_owned()));
-        assert_eq!(password(replay(Arc::new(hive.clone()), &[log.clone()])), found);
+        assert_eq!(password(&replay(Arc::new(hive.clone()), std::slice::from_ref(&log))), found);
         let mut torn = hive;
         torn[0x30..0x40].fill(0xaa);
         assert!(is_dirty(&torn).unwrap());
-        assert_eq!(password(replay(Arc::new(torn), &[log])), found);
+        assert_eq!(password(&replay(Arc::new(torn), &[log])), found);
     }
 }

@@ -47,7 +47,9 @@ fn scan(findings: &[(&str, Vec<u8>, &str)], filesystem: &str) -> String {
         finding.place.stream = None;
         finding.place.state = Some(residue::location::State::Allocated);
         finding.title = "x\n; touch PWNED".to_owned();
-        finding.evidence = vec![(*evidence).to_owned()];
+        finding.evidence = vec![(*evidence).to_owned(), "size: 1 bytes".to_owned()];
+        finding.place.line = None;
+        finding.category = residue::rules::Category::Leftover;
         finding.known_good = None;
         finding.allowed = None;
         all.insert(1, OwnedRecord::Finding(Box::new(finding)));

@@ -5,7 +5,7 @@ use crate::leftover::{Action, Catalogue, Check, CheckState};
 use crate::location::{State, harmless, unescape};
 use crate::record::{Header, Summary};
 use crate::report::words;
-use crate::rules::Severity;
+use crate::rules::{Category, Severity};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Whose files a volume holds.
@@ -127,7 +127,7 @@ impl Plan {
         let text = match check.filter(|check| !check.rotate.is_empty()) {
             Some(check) => format!("{}: {}", check.title, check.rotate),
             // A rule's remedy says where its secret is changed.
-            None if finding.secret_masked.is_some() => {
+            None if finding.category != Category::Leftover => {
                 format!("{}: {}", base_title(&finding.title), finding.remedy)
             }
             None => return,
@@ -168,7 +168,10 @@ fn deed(check: &Check, finding: &Finding) -> Option<Deed> {
     if place.member.is_some() || place.stream.is_some() {
         return None;
     }
-    let is_sum = finding.evidence.first().is_some_and(|line| line.starts_with("entries: "));
+    let starts =
+        |index: usize, word: &str| finding.evidence.get(index).is_some_and(|line| line.starts_with(word));
+    // A directory whose entries were summed up: their number, then their size.
+    let is_sum = place.line.is_none() && starts(0, "entries: ") && starts(1, "size: ");
     match (check.action, is_sum) {
         (Action::Hand, _) => None,
         (Action::Remove, false) => Some(Deed::Remove),
@@ -184,7 +187,8 @@ fn deed(check: &Check, finding: &Finding) -> Option<Deed> {
 
 fn why(finding: &Finding) -> String {
     let severity = words::severity(finding.severity);
-    one_line(&format!("{severity}, {}: {}", finding.rule, finding.title))
+    let names: Vec<&str> = [&finding.rule].into_iter().chain(&finding.checks).map(String::as_str).collect();
+    one_line(&format!("{severity}, {}: {}", names.join(" and "), finding.title))
 }
 
 fn by_hand(finding: &Finding, why: &str) -> String {

@@ -15,10 +15,11 @@ const HEAD: &str = r#"#!/bin/sh
 #
 # DIRECTORY is where that volume of the image is mounted: mount a copy of the image, never the evidence. On a
 # running instance it is / for the volume of the system. Volumes that are not given are left out.
-set -eu
+set -u
 LC_ALL=C
 export LC_ALL
 apply=no
+failures=0
 if [ "${1:-}" = --apply ]; then apply=yes; shift; fi
 
 # Sets root to the directory of a volume.
@@ -49,34 +50,40 @@ inside() {
 # Prints a name without anything that moves a cursor.
 show() { printf '%s: %s\n' "$1" "$(printf '%s' "$2" | tr '[:cntrl:]' '?')"; }
 
+# Says what failed, and goes on with the rest.
+failed() { show 'FAILED' "$1" >&2; failures=$((failures + 1)); }
+
 remove() {
   inside "$1" || return 0
   show remove "$root$1"
-  if [ "$apply" = yes ]; then rm -rf -- "$root$1"; fi
+  [ "$apply" = yes ] || return 0
+  rm -rf -- "$root$1" || failed "$1"
 }
 empty() {
   inside "$1" || return 0
   if [ -L "$root$1" ] || [ ! -f "$root$1" ]; then show 'left alone, no regular file' "$1"; return 0; fi
   show empty "$root$1"
-  if [ "$apply" = yes ]; then : > "$root$1"; fi
+  [ "$apply" = yes ] || return 0
+  : > "$root$1" || failed "$1"
 }
 remove_below() {
   inside "$1" || return 0
-  if [ -L "$root$1" ]; then show 'left alone, a link' "$1"; return 0; fi
+  if [ -L "$root$1" ] || [ ! -d "$root$1" ]; then show 'left alone, no directory' "$1"; return 0; fi
   show 'remove everything below' "$root$1"
-  if [ "$apply" = yes ]; then find "$root$1/." ! -name . -prune -exec rm -rf -- {} +; fi
+  [ "$apply" = yes ] || return 0
+  find "$root$1/." ! -name . -prune -exec rm -rf -- {} + || failed "$1"
 }
 empty_below() {
   inside "$1" || return 0
-  if [ -L "$root$1" ]; then show 'left alone, a link' "$1"; return 0; fi
+  if [ -L "$root$1" ] || [ ! -d "$root$1" ]; then show 'left alone, no directory' "$1"; return 0; fi
   show 'empty every file below' "$root$1"
-  if [ "$apply" = yes ]; then
-    find "$root$1/." -xdev -type f -exec sh -c 'for file do : > "$file"; done' sh {} +
-  fi
+  [ "$apply" = yes ] || return 0
+  find "$root$1/." -xdev -type f -exec sh -c 'for file do : > "$file"; done' sh {} + || failed "$1"
 }
 lock() {
   show 'take the password away from' "$1"
-  if [ "$apply" = yes ]; then usermod --root "${root:-/}" --password '*' -- "$1"; fi
+  [ "$apply" = yes ] || return 0
+  usermod --root "${root:-/}" --password '*' -- "$1" || failed "$1"
 }
 "#;
 
@@ -107,6 +114,7 @@ pub(super) fn script(plan: &Plan) -> String {
             line(&mut out, &format!("# BY HAND: {hand}"));
         }
     }
+    line(&mut out, "\nif [ \"$failures\" -gt 0 ]; then echo \"$failures steps failed\" >&2; exit 1; fi");
     notes(&mut out, plan);
     out
 }
