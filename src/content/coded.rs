@@ -3,7 +3,7 @@
 //! Looked for in all content, so it must cost next to nothing: one block of [`BLOCK`] bytes in each [`STRIDE`]
 //! is tested, and only runs that decode to text, or to a format that a decoder knows, are decoded at all.
 
-use super::{HEAD, recognise};
+use super::recognise;
 use std::ops::Range;
 
 /// Bytes tested at a time.
@@ -16,6 +16,8 @@ pub const RUN_MIN: usize = BLOCK + STRIDE;
 const LINE_MIN: usize = 32;
 /// White space between two lines.
 const BREAK_MAX: usize = 64;
+/// Characters of the longest digest in wide use, of 512 bits: in hexadecimal digits, and in Base64.
+const DIGEST_MAX: [usize; 2] = [128, 88];
 /// Decoded bytes that must look like text.
 const SAMPLE: usize = 24;
 
@@ -45,6 +47,14 @@ impl Form {
         match self {
             Self::Base64 => "base64",
             Self::Hex => "hex",
+        }
+    }
+
+    /// Bits of a character.
+    fn bits(self) -> u32 {
+        match self {
+            Self::Base64 => 6,
+            Self::Hex => 4,
         }
     }
 
@@ -106,8 +116,19 @@ fn is_plain(block: &[u8; BLOCK]) -> bool {
     !other
 }
 
+/// Which bytes belong to the alphabets; a table, as this is asked for much of all text.
+static ALPHABET: [bool; 256] = {
+    let mut alphabet = [false; 256];
+    let mut byte = 0_u8;
+    while byte < 128 {
+        alphabet[byte as usize] = byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'-' | b'_');
+        byte += 1;
+    }
+    alphabet
+};
+
 fn is_base64(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'-' | b'_')
+    ALPHABET.get(usize::from(byte)).is_some_and(|&is_in| is_in)
 }
 
 fn end_of_line(bytes: &[u8], at: usize) -> usize {
@@ -123,7 +144,8 @@ fn start_of_line(bytes: &[u8], at: usize) -> usize {
 /// The stretch around `at` that looks like a run, and the run, if it decodes to something that is worth a look.
 pub fn look(bytes: &[u8], at: usize) -> (Range<usize>, Option<Run>) {
     let range = lines_around(bytes, at);
-    let run = if range.len() < RUN_MIN { None } else { run(bytes, &range) };
+    let is_run = range.len() >= RUN_MIN && is_mixed(bytes.get(range.clone()).unwrap_or_default());
+    let run = if is_run { run(bytes, &range) } else { None };
     (range, run)
 }
 
@@ -132,16 +154,61 @@ fn run(bytes: &[u8], range: &Range<usize>) -> Option<Run> {
     let is_hex = text.iter().all(|byte| byte.is_ascii_hexdigit() || byte.is_ascii_whitespace());
     let form = if is_hex { Form::Hex } else { Form::Base64 };
     // What stands right before a run (a path, a name) may belong to the alphabet as well.
-    (0..form.group().0).find_map(|skip| {
-        let run = Run { range: range.clone(), form, skip };
-        let head = decode_up_to(bytes, &run, HEAD).bytes;
-        is_worth_it(&head).then_some(run)
+    (0..form.group().0).find(|&skip| is_worth_it(text, form, skip)).map(|skip| Run {
+        range: range.clone(),
+        form,
+        skip,
     })
+}
+
+/// Whether a run, read from its character `skip` on, starts like text in one byte or UTF-16, or like a format
+/// that is decoded further. Digests, which there are many of, are given up at their first bytes.
+fn is_worth_it(text: &[u8], form: Form, skip: usize) -> bool {
+    let (characters, group_bytes) = form.group();
+    let may_hold_format = text.len() > DIGEST_MAX[usize::from(form == Form::Base64)];
+    let mut sample = [0; SAMPLE];
+    let (mut is_text, mut is_wide) = (true, [true; 2]);
+    let mut digits = text.iter().filter_map(|&byte| digit(byte, form)).skip(skip);
+    let mut at = 0_usize;
+    for group in sample.chunks_exact_mut(group_bytes) {
+        let mut value = 0_u32;
+        for _ in 0..characters {
+            let Some(digit) = digits.next() else { return false };
+            value = (value << form.bits()) | u32::from(digit);
+        }
+        let bytes = value.to_be_bytes();
+        for (into, &byte) in group.iter_mut().zip(bytes.iter().skip(bytes.len().saturating_sub(group_bytes)))
+        {
+            *into = byte;
+            let is_character = (0x20..0x7f).contains(&byte) || matches!(byte, b'\t' | b'\n' | b'\r');
+            is_text &= is_character;
+            for (parity, is_wide) in is_wide.iter_mut().enumerate() {
+                *is_wide &= if at % 2 == parity { is_character } else { byte == 0 };
+            }
+            at = at.saturating_add(1);
+        }
+        if !is_text && is_wide == [false; 2] && !may_hold_format {
+            return false;
+        }
+    }
+    is_text || is_wide != [false; 2] || recognise(&sample).is_some()
+}
+
+/// Whether a line may be Base64 or hexadecimal: as many characters of Base64 as a line has are of both cases,
+/// which tells it from most paths and identifiers.
+fn is_mixed(line: &[u8]) -> bool {
+    let has = |is_in: fn(&u8) -> bool| line.iter().any(is_in);
+    (has(u8::is_ascii_uppercase) && has(u8::is_ascii_lowercase))
+        || line.iter().all(|byte| byte.is_ascii_hexdigit() || byte.is_ascii_whitespace())
 }
 
 /// The lines of the alphabets' characters around `at`, with line breaks and indentation between them.
 fn lines_around(bytes: &[u8], at: usize) -> Range<usize> {
     let (mut start, mut end) = (start_of_line(bytes, at), end_of_line(bytes, at));
+    // A short line is a run by no means, or the end of one whose other lines are met as well.
+    if end.saturating_sub(start) < LINE_MIN || !is_mixed(bytes.get(start..end).unwrap_or_default()) {
+        return start..end;
+    }
     while let Some(line) = neighbour_before(bytes, start) {
         start = line;
     }
@@ -171,23 +238,8 @@ fn neighbour_after(bytes: &[u8], end: usize) -> Option<usize> {
     (line >= LINE_MIN && gap.contains(&b'\n') && next > start).then_some(next)
 }
 
-/// Whether decoded bytes start like text in one byte or UTF-16, or like a format that is decoded further.
-fn is_worth_it(head: &[u8]) -> bool {
-    let is_text = |byte: &u8| (0x20..0x7f).contains(byte) || matches!(byte, b'\t' | b'\n' | b'\r');
-    let Some(sample) = head.get(..SAMPLE) else { return false };
-    let (even, odd): (Vec<u8>, Vec<u8>) =
-        sample.as_chunks::<2>().0.iter().map(|&[one, two]| (one, two)).unzip();
-    let is_zero = |bytes: &[u8]| bytes.iter().all(|&byte| byte == 0);
-    let is_wide = (is_zero(&odd) && even.iter().all(is_text)) || (is_zero(&even) && odd.iter().all(is_text));
-    sample.iter().all(is_text) || is_wide || recognise(head).is_some()
-}
-
 /// The bytes of a run.
 pub fn decode(bytes: &[u8], run: &Run) -> Decoded {
-    decode_up_to(bytes, run, usize::MAX)
-}
-
-fn decode_up_to(bytes: &[u8], run: &Run, most: usize) -> Decoded {
     let (characters, group_bytes) = run.form.group();
     let mut decoded = Decoded { group_bytes, ..Decoded::default() };
     let (mut value, mut count) = (0_u32, 0_usize);
@@ -195,12 +247,9 @@ fn decode_up_to(bytes: &[u8], run: &Run, most: usize) -> Decoded {
     let digits = text.iter().enumerate().filter_map(|(at, &byte)| Some((at, digit(byte, run.form)?)));
     for (at, digit) in digits.skip(run.skip) {
         if count == 0 {
-            if decoded.bytes.len() >= most {
-                return decoded;
-            }
             decoded.groups.push(run.range.start.saturating_add(at));
         }
-        value = (value << if run.form == Form::Hex { 4 } else { 6 }) | u32::from(digit);
+        value = (value << run.form.bits()) | u32::from(digit);
         count = count.saturating_add(1);
         if count == characters {
             // One byte of hexadecimal digits stands where the first of three does.

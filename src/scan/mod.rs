@@ -49,9 +49,14 @@ impl Engine {
     /// # Errors
     /// [`Kind::Usage`] when a rule or check is wrong.
     pub fn new(options: &Options) -> Result<Self> {
-        let detector = Detector::new(rules(&options.rule_files)?)?;
-        let prefilter = Prefilter::new(detector.literals())?;
-        Ok(Self { detector, prefilter, catalogue: Catalogue::of(options.profile)? })
+        let search = || {
+            let detector = Detector::new(rules(&options.rule_files)?)?;
+            let prefilter = Prefilter::new(detector.literals())?;
+            Ok((detector, prefilter))
+        };
+        let (search, catalogue) = rayon::join(search, || Catalogue::of(options.profile));
+        let (detector, prefilter) = search?;
+        Ok(Self { detector, prefilter, catalogue: catalogue? })
     }
 }
 

@@ -16,6 +16,7 @@ mod content;
 mod decoders;
 mod detect;
 mod directory;
+mod encodings;
 mod ext4;
 mod gate;
 mod hostile_containers;
