@@ -47,7 +47,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Scan images for secrets and leftovers
-    Scan(scan::Args),
+    Scan(Box<scan::Args>),
     /// Show what an image holds, and what would and would not be read
     Info(info::Args),
     /// List the entries of an image's file systems
