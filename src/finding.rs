@@ -102,6 +102,9 @@ pub struct Finding {
     /// The package that the file belongs to unchanged, or the published test key that it is.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub known_good: Option<String>,
+    /// Checks for leftovers that found the same bytes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub checks: Vec<String>,
     /// Why it is accepted, by whom and until when, as an allow-list says.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub allowed: Option<String>,

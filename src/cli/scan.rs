@@ -12,6 +12,7 @@ use super::recover::Recover;
 use super::wanted::{Reports, Rules};
 use crate::error::{Error, Kind, Result};
 use crate::io::{self, Access};
+use crate::leftover::Profile;
 use crate::location::escape;
 use crate::record::{ExitReason, Record, Summary};
 use crate::redact::Redactor;
@@ -46,6 +47,9 @@ pub(super) struct Args {
     /// Show findings that are only possible, too
     #[arg(long)]
     possible: bool,
+    /// Which checks are made
+    #[arg(long, value_enum, default_value = "release")]
+    profile: Purpose,
     /// Report only these rules, checks or categories
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     only: Vec<String>,
@@ -74,6 +78,24 @@ pub(super) struct Args {
     /// No progress and no closing line on standard error
     #[arg(short, long)]
     quiet: bool,
+}
+
+/// What a scan is for, on the command line.
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum Purpose {
+    /// May the image leave: secrets and hygiene
+    Release,
+    /// What happened on the machine: traces of tampering as well
+    Investigate,
+}
+
+impl From<Purpose> for Profile {
+    fn from(purpose: Purpose) -> Self {
+        match purpose {
+            Purpose::Release => Self::Release,
+            Purpose::Investigate => Self::Investigate,
+        }
+    }
 }
 
 pub(super) fn run(args: &Args) -> Result<Exit> {
@@ -116,6 +138,7 @@ fn options(args: &Args) -> Result<Options> {
         show_secrets: args.show_secrets,
         only: args.only.clone(),
         skip: args.skip.clone(),
+        profile: args.profile.into(),
         key,
         rule_files: args.rule_files.clone(),
         all_verdicts: args.possible,

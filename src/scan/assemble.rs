@@ -163,17 +163,33 @@ impl<'a> Assembler<'a> {
     /// The finding of a leftover; `None` when its source is not one of ours.
     pub(super) fn leftover(&mut self, sources: &[Source], leftover: &Leftover) -> Option<Finding> {
         let source = sources.get(leftover.source)?;
-        let land = self.ground.lands.iter().position(|land| land.volume.name == source.volume)?;
-        let known = self.known(land, leftover.entry);
-        let location = Location {
-            volume: source.volume.clone(),
-            fs: Some(source.filesystem.facts().kind),
-            path: Some(escape(&leftover.path)),
-            inode: Some(leftover.entry.0),
-            state: Some(State::Allocated),
-            file_offset: leftover.place.map(|(offset, _)| offset),
-            line: leftover.place.map(|(_, line)| line),
-            ..Location::default()
+        let outer = source.outer.as_ref();
+        let volume = outer.map_or(&source.volume, |outer| &outer.volume);
+        let land = self.ground.lands.iter().position(|land| land.volume.name == *volume)?;
+        let known = self.known(land, outer.map_or(leftover.entry, |outer| outer.entry));
+        let location = match outer {
+            // A disk inside of a file: the file is the place, the path on the disk that of a member.
+            Some(outer) => Location {
+                volume: outer.volume.clone(),
+                fs: self.ground.lands.get(land).and_then(fs_kind),
+                path: Some(outer.path.clone()),
+                inode: Some(outer.entry.0),
+                state: Some(State::Allocated),
+                member: Some(escape(&leftover.path)),
+                file_offset: leftover.place.map(|(offset, _)| offset),
+                line: leftover.place.map(|(_, line)| line),
+                ..Location::default()
+            },
+            None => Location {
+                volume: source.volume.clone(),
+                fs: Some(source.filesystem.facts().kind),
+                path: Some(escape(&leftover.path)),
+                inode: Some(leftover.entry.0),
+                state: Some(State::Allocated),
+                file_offset: leftover.place.map(|(offset, _)| offset),
+                line: leftover.place.map(|(_, line)| line),
+                ..Location::default()
+            },
         };
         let secret = leftover.secret.clone().map(Secret::new);
         Some(self.finding(Draft {
@@ -215,6 +231,7 @@ impl<'a> Assembler<'a> {
             copies: draft.copies,
             evidence: draft.evidence,
             known_good: draft.known_good,
+            checks: Vec::new(),
             allowed: None,
             baseline: None,
             remedy: draft.remedy,
