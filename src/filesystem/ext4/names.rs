@@ -11,7 +11,7 @@ use super::listing;
 use super::map::{BlockMap, Budget};
 use super::scan::{self, Scanned};
 use crate::error::{Error, Result};
-use crate::filesystem::{EntryId, EntryKind, Place};
+use crate::filesystem::{EntryId, EntryKind};
 use crate::io::Fields;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ops::ControlFlow;
@@ -61,7 +61,7 @@ impl Names {
         let mut budget = Budget::new(&fs.blocks, 4);
         let former = fs.former();
         let mut old = OldBlocks::default();
-        old.note_former(fs, former);
+        old.note_former(former);
         let _ = scan::tables(fs, &mut |scanned| {
             let Scanned::Inode(inode, allocated) = scanned else { return ControlFlow::Continue(()) };
             let id = u64::from(inode.number);
@@ -210,19 +210,14 @@ impl OldBlocks {
     }
 
     /// Notes what the journal remembers, and the copies of former directories' blocks.
-    fn note_former(&mut self, fs: &Ext4, former: &Former) {
+    fn note_former(&mut self, former: &Former) {
         for found in former.all().filter(|found| !found.is_live) {
             let id = found.entry.id.0;
             self.want(id, found.age);
-            if found.entry.kind != EntryKind::Directory {
-                continue;
-            }
-            for run in found.entry.streams.iter().flat_map(|stream| stream.runs()) {
-                if let Place::At(at) = run.place {
-                    let end = at.saturating_add(run.length);
-                    let home = at >> fs.blocks.bits()..end >> fs.blocks.bits();
-                    self.copies.extend(former.copies(home).iter().map(|copy| (*copy, id)));
-                }
+            for home in &found.home {
+                // Later copies are those of whoever had the block then.
+                let copies = former.copies(home.clone()).iter().filter(|copy| copy.age <= found.age);
+                self.copies.extend(copies.map(|copy| (*copy, id)));
             }
         }
     }
