@@ -14,7 +14,7 @@ use crate::error::{Error, Result};
 use crate::filesystem::{EntryId, EntryKind};
 use crate::io::Fields;
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, Range};
 
 /// Directories above each other that a path is followed through.
 const DEPTH_MAX: usize = 4096;
@@ -205,8 +205,18 @@ impl OldBlocks {
     fn note(&mut self, directory: u32, map: &BlockMap, former: &Former) {
         for run in &map.runs {
             let home = run.physical..run.physical.saturating_add(run.count);
-            self.copies.extend(former.copies(home).iter().map(|copy| (*copy, directory.into())));
+            self.take(home, (directory.into(), u32::MAX), former);
         }
+    }
+
+    /// Takes the copies of blocks of a directory, of `limit` or before. In a sound file system a copy belongs to
+    /// one directory and a few of its former states; in a hostile one, any number can claim all of them.
+    fn take(&mut self, home: Range<u64>, (directory, limit): (u64, u32), former: &Former) {
+        const SHARED: usize = 8;
+        let most = former.copies(0..u64::MAX).len().saturating_mul(SHARED);
+        let copies = former.copies(home).iter().filter(|copy| copy.age <= limit);
+        let room = most.saturating_sub(self.copies.len());
+        self.copies.extend(copies.take(room).map(|copy| (*copy, directory)));
     }
 
     /// Notes what the journal remembers, and the copies of former directories' blocks.
@@ -216,8 +226,7 @@ impl OldBlocks {
             self.want(id, found.age);
             for home in &found.home {
                 // Later copies are those of whoever had the block then.
-                let copies = former.copies(home.clone()).iter().filter(|copy| copy.age <= found.age);
-                self.copies.extend(copies.map(|copy| (*copy, id)));
+                self.take(home.clone(), (id, found.age), former);
             }
         }
     }
