@@ -198,7 +198,12 @@ struct OldBlocks {
 impl OldBlocks {
     /// Notes that an entry needs a name, of `limit` or before.
     fn want(&mut self, id: u64, limit: u32) {
-        self.nameless.entry(Former::number(EntryId(id))).or_default().push((id, limit));
+        /// Former states of one inode that get names; those of ever new generations are a hostile journal's.
+        const STATES_MAX: usize = 64;
+        let states = self.nameless.entry(Former::number(EntryId(id))).or_default();
+        if states.len() < STATES_MAX {
+            states.push((id, limit));
+        }
     }
 
     /// Notes the copies of a directory's blocks.
