@@ -237,6 +237,9 @@ pub struct EntryFacts {
     pub path: Option<String>,
     /// Inode or MFT record number.
     pub inode: u64,
+    /// Which former state of the entry, counted back from the latest that a journal remembers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub version: Option<u64>,
     /// Stream other than the unnamed one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stream: Option<String>,

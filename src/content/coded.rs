@@ -82,7 +82,8 @@ pub struct Decoded {
 impl Decoded {
     /// Where the character stands with which the byte at `at` starts.
     pub fn source(&self, at: usize) -> Option<usize> {
-        self.groups.get(at.checked_div(self.group_bytes)?).copied()
+        let group = at.checked_div(self.group_bytes).filter(|_| at < self.bytes.len())?;
+        self.groups.get(group).copied()
     }
 }
 

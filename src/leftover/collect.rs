@@ -108,8 +108,10 @@ impl<'c> Collector<'c> {
         let checks = self.checks;
         let Some(place) = checks.looks.get(look) else { return };
         let Some(check) = checks.checks.get(place.check) else { return };
-        if let Some(tally) = self.tallies.get_mut(place.check) {
-            tally.count += 1;
+        let Some(tally) = self.tallies.get_mut(place.check) else { return };
+        tally.count += 1;
+        if tally.count > FINDINGS_MAX {
+            return;
         }
         let severity = level(check, place, &found);
         self.leftovers.push(leftover(check, root, severity, found));
@@ -174,12 +176,8 @@ impl<'c> Collector<'c> {
                 &other.title,
             ))
         });
-        let pending: BTreeMap<usize, &str> = self
-            .checks
-            .looks
-            .iter()
-            .filter_map(|look| Some((look.check, look.pending.as_deref()?)))
-            .collect();
+        let pending: BTreeMap<usize, &str> =
+            self.checks.looks.iter().filter_map(|look| Some((look.check, look.pending?))).collect();
         let outcomes = self.checks.checks.iter().zip(&self.tallies).enumerate();
         let outcomes = outcomes.map(|(index, (check, tally))| CheckOutcome {
             check: check.id.clone(),
@@ -247,6 +245,7 @@ fn leftover(check: &Check, spot: &Spot, severity: Severity, found: Found) -> Lef
         evidence: found.evidence,
         remedy,
         secret: found.secret,
+        is_about_file: found.is_about_file,
     }
 }
 
@@ -260,7 +259,7 @@ fn shorten(text: &str) -> String {
 }
 
 /// Owner and links of a hit.
-fn circumstances(hit: &Hit<'_>) -> Vec<String> {
+pub(crate) fn circumstances(hit: &Hit<'_>) -> Vec<String> {
     let mut out = Vec::new();
     if let Some(uid) = hit.entry.owner.uid {
         let name = hit.system.user_name(uid).map_or_else(|| "unknown user".to_owned(), escape);

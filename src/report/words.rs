@@ -81,6 +81,7 @@ pub fn place(place: &Location) -> String {
             fs: place.fs,
             path: place.path.as_deref().filter(|_| is_named),
             inode: place.inode,
+            version: place.version,
             stream: place.stream.as_deref(),
             member: place.member.as_deref(),
             offset: place.file_offset,
@@ -110,14 +111,16 @@ pub fn circumstances(finding: &Finding) -> Vec<String> {
     if let Some(state) = place.state {
         let of = match (&place.path, state) {
             (Some(path), State::Deleted) => format!(", formerly {path}"),
-            (Some(path), State::Slack | State::Stale) => format!(" of {path}"),
+            (Some(path), State::Slack | State::Stale | State::Swap) => format!(" of {path}"),
             (_, State::Unallocated | State::Journal | State::Metadata) => format!(" of {}", place.volume),
             _ => String::new(),
         };
         facts.push(format!("{}{of}", state_phrase(state)));
     }
-    if let Some(inode) = place.inode {
-        facts.push(format!("inode {inode}"));
+    match (place.inode, place.version) {
+        (Some(inode), Some(version)) => facts.push(format!("inode {inode}, former state {version}")),
+        (Some(inode), None) => facts.push(format!("inode {inode}")),
+        (None, _) => {}
     }
     match (&finding.owner, finding.owner_uid) {
         (Some(name), Some(uid)) => facts.push(format!("owner {name} ({uid})")),

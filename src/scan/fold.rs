@@ -212,7 +212,7 @@ fn cut_gap(candidate: &Candidate, rules: &[RuleFacts], ground: &Ground) -> Gap {
         volume: land.map(|land| land.volume.name.clone()).unwrap_or_default(),
         disk_offset: land.and_then(|land| land.shown_place(candidate.disk_offset).0),
         length: None,
-        path: candidate.entry.map(|entry| format!("inode {}", entry.0.0)),
+        path: candidate.entry.map(|(entry, _)| ground.shown(candidate.land, entry)),
         reason: format!("a match of {rule} is longer than its window and was cut"),
     }
 }

@@ -1,13 +1,18 @@
 //! One run over one image: wires the layers, from the file on this machine to records in stable order.
 
+mod answers;
 mod assemble;
 mod disk;
 mod fold;
 mod map;
+mod nested;
 mod options;
 mod outside;
 mod proof;
+mod remedy;
+mod special;
 mod traces;
+mod twins;
 mod verify;
 
 use outside::Outside;
@@ -22,13 +27,13 @@ use crate::filesystem::Recognised;
 use crate::finding::Finding;
 use crate::io::ReadAt;
 use crate::keys::KeyFact;
-use crate::leftover::{self, Catalogue, CheckOutcome, Source};
+use crate::leftover::{self, Catalogue, CheckOutcome, Members, Source, is_watched};
 use crate::ownership::{self, OwnerMap, Resident};
 use crate::record::{DiskMap, ExitReason, Header, HistoryLine, Record, Summary};
 use crate::redact::Redactor;
 use crate::rules::{RuleSet, Verdict};
 use crate::sweep::prefilter::Prefilter;
-use crate::sweep::{self, Candidate, Encoded, Event, Ground, Job, ResidentSweep};
+use crate::sweep::{self, Candidate, Contents, Encoded, Event, Ground, Job, ResidentSweep};
 use map::{Count, MapBuilder};
 use rayon::iter::{IntoParallelIterator as _, ParallelIterator as _};
 use std::path::{Path, PathBuf};
@@ -56,7 +61,7 @@ impl Engine {
             let prefilter = Prefilter::new(detector.literals())?;
             Ok((detector, prefilter))
         };
-        let (search, catalogue) = rayon::join(search, Catalogue::builtin);
+        let (search, catalogue) = rayon::join(search, || Catalogue::of(options.profile));
         let (detector, prefilter) = search?;
         Ok(Self { detector, prefilter, catalogue: catalogue? })
     }
@@ -135,6 +140,7 @@ struct Outcome {
     keys: Vec<KeyFact>,
     history: Vec<HistoryLine>,
     map: DiskMap,
+    sources: Vec<Source>,
     coverage: Coverage,
     /// What the container holds besides the disk.
     container: Coverage,
@@ -211,6 +217,7 @@ fn examine(engine: &Engine, disk: &Disk, options: &Options, observer: &dyn Obser
         decoded = decoded.saturating_add(part.decoded);
     }
     let mut map = MapBuilder::new(disk.image.size());
+    let mut members: Vec<Members> = vec![Members::default(); ground.lands.len()];
     let tools = (&engine.prefilter, &engine.detector);
     let mut event = |event| {
         match event {
@@ -225,13 +232,22 @@ fn examine(engine: &Engine, disk: &Disk, options: &Options, observer: &dyn Obser
             Event::Written(ranges) => {
                 ranges.iter().for_each(|(range, state)| map.add(Count::Scanned, *state, range));
             }
+            Event::Decoded(contents) => note(&mut members, &contents),
             Event::Progress(bytes) => observer.swept(bytes),
         }
         Ok(())
     };
     let bytes: Arc<dyn ReadAt> = disk.image.clone();
     let budget = disk.budget();
-    let job = Job { disk: &bytes, ground: &ground, encoded: &encoded, unit: options.unit, start: 0, budget };
+    let job = Job {
+        disk: &bytes,
+        ground: &ground,
+        encoded: &encoded,
+        unit: options.unit,
+        start: 0,
+        budget,
+        watch: is_watched,
+    };
     let coverage = sweep::sweep(&job, tools, &mut event)?;
     let mut container = Coverage::default();
     for area in &outside.areas {
@@ -248,6 +264,11 @@ fn examine(engine: &Engine, disk: &Disk, options: &Options, observer: &dyn Obser
     outcome.coverage.blank = outcome.coverage.blank.saturating_sub(padding);
     outcome.gaps.extend(disk.image.disturbances().into_iter().map(unread));
     outside.drop_twins(&mut candidates, first_outside);
+    for (land, members) in ground.lands.iter().zip(members) {
+        let Some(filesystem) = land.filesystem.clone() else { continue };
+        outcome.sources.push(Source { volume: land.volume.name.clone(), filesystem, members, outer: None });
+    }
+    nested::add(&mut outcome);
     conclude(engine, (disk, &outside), &ground, options, candidates, &mut outcome);
     Ok(outcome)
 }
@@ -258,6 +279,14 @@ fn count_unread(map: &mut MapBuilder, ground: &Ground, gap: &Gap) {
         let range = start..start.saturating_add(length);
         ground.states(&range, &mut |range, state| map.add(Count::Unread, state, &range));
     }
+}
+
+/// Keeps what was met in a decoded file, for the checks.
+fn note(members: &mut [Members], contents: &Contents) {
+    let Some(members) = members.get_mut(contents.land) else { return };
+    members.decoded(contents.entry);
+    contents.members.iter().for_each(|path| members.note(contents.entry, path));
+    contents.cut.iter().for_each(|reason| members.cut(contents.entry, reason));
 }
 
 fn index(engine: &Engine, ground: &Ground, index: usize) -> Indexed {
@@ -271,7 +300,7 @@ fn index(engine: &Engine, ground: &Ground, index: usize) -> Indexed {
         volume: land.volume.name.clone(),
         disk_offset: error.offset().and_then(|offset| land.volume.to_disk(offset)),
         length: None,
-        path: entry.map(|entry| format!("inode {}", entry.0)),
+        path: entry.map(|entry| ground.shown(index, entry)),
         reason: error.to_string(),
     };
     let map = ownership::index(filesystem, land.volume.size(), &mut |other| match other {
@@ -319,21 +348,20 @@ fn conclude(
             findings.push(assembler.secret(place));
         }
     }
-    proof::mark(&mut findings, ground);
     assemble::join_pairs(&mut findings, rules);
-    let sources: Vec<Source> = ground
-        .lands
-        .iter()
-        .filter_map(|land| {
-            let filesystem = land.filesystem.clone()?;
-            Some(Source { volume: land.volume.name.clone(), filesystem })
-        })
-        .collect();
+    let sources = std::mem::take(&mut outcome.sources);
+    let mut twins = twins::Twins::new(findings);
     outcome.checks = engine.catalogue.evaluate(&sources, &mut |leftover| {
-        if wanted(&leftover.check, crate::rules::Category::Leftover) {
-            findings.extend(assembler.leftover(&sources, &leftover));
+        if wanted(&leftover.check, crate::rules::Category::Leftover)
+            && let Some(finding) = assembler.leftover(&sources, &leftover)
+        {
+            twins.add(finding, leftover.is_about_file);
         }
     });
+    let mut findings = twins.finish();
+    proof::mark(&mut findings, ground);
+    answers::excuse(outcome, &findings);
+    answers::give(&engine.catalogue, options, outcome, &findings);
     assemble::sort(&mut findings, ground);
     let traces = leftover::traces(&sources, &traces::private_files(&findings, &sources));
     outcome.keys = traces::keys(&findings, traces.keys, &sources);

@@ -1,6 +1,6 @@
 //! What lies where on the disk: volumes with their owners, found by disk offset.
 
-use crate::filesystem::FileSystem;
+use crate::filesystem::{EntryId, FileSystem};
 use crate::io::ReadAt;
 use crate::location::State;
 use crate::ownership::{Hold, OwnerMap};
@@ -42,6 +42,14 @@ impl Land {
             (true, None) => (None, disk.and_then(inside)),
             // What lies where in a tree without a disk is of no use to anybody.
             (true, Some(_)) => (None, None),
+        }
+    }
+
+    /// How gaps call an entry whose path is not known.
+    pub(super) fn number(&self, entry: EntryId) -> String {
+        match &self.filesystem {
+            Some(filesystem) => format!("inode {}", filesystem.number(entry)),
+            None => format!("inode {}", entry.0),
         }
     }
 
@@ -98,6 +106,11 @@ impl Ground {
             }
         }
         Self { lands, stretches }
+    }
+
+    /// How gaps call an entry whose path is not known.
+    pub fn shown(&self, land: usize, entry: EntryId) -> String {
+        self.lands.get(land).map_or_else(|| format!("inode {}", entry.0), |land| land.number(entry))
     }
 
     /// The stretch at a disk offset.

@@ -59,8 +59,23 @@ pub enum Event {
     Gap(Gap),
     /// Ranges of the disk that went through the matchers, with what owns them; `None` where nobody knows.
     Written(Vec<(Range<u64>, Option<State>)>),
+    /// A stream was decoded.
+    Decoded(Contents),
     /// So many more bytes of the disk are done.
     Progress(u64),
+}
+
+/// A decoded stream, and what was watched for in it.
+#[derive(Clone, Debug)]
+pub struct Contents {
+    /// Index of the land.
+    pub land: usize,
+    /// The entry.
+    pub entry: EntryId,
+    /// Watched paths inside.
+    pub members: Vec<String>,
+    /// Why it was not decoded to its end, where that is so.
+    pub cut: Option<String>,
 }
 
 /// Collects the resident streams of one land during its walk and matches them.
@@ -127,6 +142,8 @@ pub struct Job<'a> {
     pub start: u64,
     /// Bytes that may be swept; the rest of a disk that claims more is a gap.
     pub budget: u64,
+    /// Which members of decoded streams are told, by their path inside.
+    pub watch: fn(&str) -> bool,
 }
 
 /// Sweeps the disk and the encoded streams; returns the byte counts. Runs in the calling rayon pool.
@@ -138,7 +155,7 @@ pub fn sweep(
     (prefilter, detector): (&Prefilter, &Detector),
     emit: &mut dyn FnMut(Event) -> Result<()>,
 ) -> Result<Coverage> {
-    let Job { disk, ground, encoded, unit, start, budget } = *job;
+    let Job { disk, ground, encoded, unit, start, budget, watch } = *job;
     let tools = Tools { ground, prefilter, detector };
     let benches = Benches::new();
     let mut coverage = Coverage::default();
@@ -204,16 +221,20 @@ pub fn sweep(
             .with_max_len(1)
             .map(|item| {
                 benches.with(|bench| {
-                    let mut decoded = inner::sweep(&tools, item, bench);
+                    let mut decoded = inner::sweep(&tools, item, bench, watch);
                     decoded.gaps.append(&mut bench.cuts);
                     (decoded, std::mem::take(&mut bench.out))
                 })
             })
             .collect();
-        for (decoded, candidates) in results {
+        for ((decoded, candidates), item) in results.into_iter().zip(batch) {
             coverage.decoded = coverage.decoded.saturating_add(decoded.bytes);
             for gap in decoded.gaps {
                 emit(Event::Gap(gap))?;
+            }
+            if let (Some(cut), State::Allocated) = (decoded.taken, item.state) {
+                let (land, entry, members) = (item.land, item.entry, decoded.members);
+                emit(Event::Decoded(Contents { land, entry, members, cut }))?;
             }
             if !candidates.is_empty() {
                 emit(Event::Candidates(candidates))?;

@@ -19,7 +19,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("ownership", &["error", "filesystem", "io", "location"]),
     ("finding", &["location", "names", "rules"]),
     ("keys", &["detect", "location"]),
-    ("leftover", &["error", "filesystem", "format", "io", "keys", "location", "rules"]),
+    ("leftover", &["error", "filesystem", "format", "io", "keys", "knowngood", "location", "rules"]),
     ("knowngood", &["error", "filesystem", "io"]),
     (
         "sweep",

@@ -170,6 +170,7 @@ pub(crate) fn hostile() -> OwnedRecord {
         remedy: bad.to_owned(),
         evidence: vec![bad.to_owned()],
         known_good: Some(bad.to_owned()),
+        checks: vec![bad.to_owned()],
         secret_shown: Some(bad.to_owned()),
         ..*finding
     };

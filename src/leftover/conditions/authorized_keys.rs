@@ -58,7 +58,7 @@ impl Condition for AuthorizedKeys {
                 evidence.push(format!("options: {}", names.join(", ")));
             }
             let detail = key.comment.to_vec();
-            out.push(Found { case, detail, place: Some(line.place()), evidence, secret: None });
+            out.push(Found { case, detail, place: Some(line.place()), evidence, ..Found::default() });
         }
         Ok(())
     }
