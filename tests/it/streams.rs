@@ -216,7 +216,9 @@ fn tables_that_show_the_same_bytes_again_and_again_meet_a_budget() {
     let land =
         Land { volume, reader: disk.clone(), filesystem: None, map: None, state: None, outside: false };
     let ground = Ground::new(vec![land]);
-    let job = Job { disk: &disk, ground: &ground, encoded: &[], unit: 1 << 20, start: 0, budget: 20 << 20 };
+    let watch = |_: &str| false;
+    let job =
+        Job { disk: &disk, ground: &ground, encoded: &[], unit: 1 << 20, start: 0, budget: 20 << 20, watch };
     let mut gaps = Vec::new();
     let coverage = sweep::sweep(&job, (&engine().prefilter, &engine().detector), &mut |event| {
         if let Event::Gap(gap) = event {
