@@ -34,6 +34,8 @@ pub(super) enum Body {
     Regex(OnceLock<Option<Engine>>),
     /// A hand-written walker.
     Walker(&'static Walker),
+    /// The walker for values beside a vendor's word, and the form of the value.
+    Vendor(Lazy),
 }
 
 /// A compiled regex, and where its keywords stand.
@@ -66,9 +68,14 @@ impl Lazy {
         self.patterns.is_empty()
     }
 
+    /// The compiled regex; none where there are no patterns.
+    pub(super) fn get(&self) -> Option<&meta::Regex> {
+        let compiled = || self.regex.get_or_init(|| self.compile().ok()).as_ref();
+        if self.is_empty() { None } else { compiled() }
+    }
+
     pub(super) fn is_match(&self, bytes: &[u8]) -> bool {
-        !self.is_empty()
-            && self.regex.get_or_init(|| self.compile().ok()).as_ref().is_some_and(|one| one.is_match(bytes))
+        self.get().is_some_and(|one| one.is_match(bytes))
     }
 
     pub(super) fn compile(&self) -> Result<meta::Regex, String> {
@@ -90,7 +97,8 @@ impl Compiled {
             .iter()
             .map(|name| validate::get(name).ok_or_else(|| refuse(format!("no validator is named `{name}`"))))
             .collect::<Result<Vec<_>>>()?;
-        let body = match &rule.walker {
+        let body = match rule.walker.as_deref() {
+            Some("vendor") => Body::Vendor(Lazy::new(rule.value.as_slice())),
             Some(name) => {
                 Body::Walker(walk::get(name).ok_or_else(|| refuse(format!("no walker is named `{name}`")))?)
             }
@@ -111,7 +119,7 @@ impl Compiled {
     pub(super) fn engine(&self) -> Option<&Engine> {
         match &self.body {
             Body::Regex(cell) => cell.get_or_init(|| self.compile().ok()).as_ref(),
-            Body::Walker(_) => None,
+            Body::Walker(_) | Body::Vendor(_) => None,
         }
     }
 
@@ -132,6 +140,11 @@ impl Compiled {
         {
             let engine = self.compile()?;
             cell.get_or_init(|| Some(engine));
+        }
+        if let Body::Vendor(form) = &self.body
+            && !form.is_empty()
+        {
+            form.compile()?;
         }
         let lists = self.allowlists.iter().flat_map(|list| [&list.regexes, &list.paths]);
         for lazy in lists.chain([&self.path]).filter(|lazy| !lazy.is_empty()) {
@@ -164,6 +177,7 @@ impl Compiled {
     pub(super) fn reach(&self, keyword: usize) -> Reach {
         match &self.body {
             Body::Walker(walker) => walker.reach,
+            Body::Vendor(_) => walk::vendor::REACH,
             Body::Regex(_) => self.placement(keyword).map_or_else(Reach::default, |placement| Reach {
                 before: placement.before + CONTEXT_LEN,
                 after: placement.after + CONTEXT_LEN,
@@ -215,7 +229,7 @@ fn literals(rule: &Rule) -> Result<Vec<Literal>, String> {
             None => {}
         }
     }
-    let ignore_case = ignores_case(&rule.regex);
+    let ignore_case = ignores_case(&rule.regex) || rule.walker.as_deref() == Some("vendor");
     let mut literals = Vec::new();
     for keyword in &rule.keywords {
         if keyword.len() < required::LITERAL_LEN_MIN {

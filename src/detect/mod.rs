@@ -217,6 +217,7 @@ impl Detector {
         let (Some(before), Some(from)) = (bytes.get(sector..at), bytes.get(at..stop)) else { return false };
         self.users_of(literal).all(|(user, compiled)| match &compiled.body {
             Body::Walker(walker) => (walker.refuses)(before, from),
+            Body::Vendor(_) => walk::vendor::refuses(from.get(len..).unwrap_or_default()),
             Body::Regex(_) => compiled
                 .placement(user.keyword)
                 .is_some_and(|placement| placement.gate.refuses(from.get(len..).unwrap_or_default())),
@@ -236,6 +237,7 @@ impl Detector {
             let run = Run { index: user.rule, compiled, keyword: user.keyword };
             match &compiled.body {
                 Body::Walker(walker) => confirm::walker(run, walker, window, emit),
+                Body::Vendor(form) => confirm::vendor(run, form, window, emit),
                 Body::Regex(_) => confirm::regex(run, scratch, window, emit),
             }
         }

@@ -16,7 +16,7 @@ mod placeholder;
 pub(crate) mod ppk;
 pub(crate) mod private_key;
 pub(crate) mod published;
-mod token;
+pub(crate) mod token;
 mod uuid;
 mod words;
 
