@@ -18,7 +18,7 @@ pub(crate) mod private_key;
 pub(crate) mod published;
 pub(crate) mod token;
 mod uuid;
-mod words;
+pub(crate) mod words;
 
 use super::Window;
 use crate::rules::{Severity, Verdict};

@@ -7,6 +7,7 @@
 use crate::detect::confirm::Span;
 use crate::detect::judge::contains_ignoring_case;
 use crate::detect::validate::token;
+use crate::detect::validate::words::is_wordy;
 use crate::detect::{Reach, Window};
 use regex_automata::meta::Regex;
 use regex_automata::{Anchored, Input};
@@ -83,7 +84,7 @@ pub(in crate::detect) fn walk(
             }
         }
         let before = at.checked_sub(1).and_then(|at| window.bytes.get(at));
-        let can_start = is_value(byte) && before.is_some_and(|before| !before.is_ascii_alphanumeric());
+        let can_start = is_value(byte) && before.is_some_and(|&before| stands_before(before, form.is_some()));
         let value = if can_start { text.value(at, form) } else { None };
         let Some(value) = value else {
             at += 1;
@@ -148,6 +149,9 @@ impl Text<'_> {
         let skipped = names(run);
         let value = run.get(skipped..)?;
         let value = value.get(..value.iter().rposition(|byte| *byte != b'.').map_or(0, |at| at + 1))?;
+        if !is_plausible(value) {
+            return None;
+        }
         let operator_follows = padding > 0 && rest.get(len + padding).is_some_and(u8::is_ascii_alphanumeric);
         let is_long = (VALUE_LEN_MIN..=VALUE_LEN_MAX).contains(&value.len());
         if operator_follows || !is_long {
@@ -164,12 +168,58 @@ impl Text<'_> {
         let name = self.bytes.get(name_start..value.start).unwrap_or_default();
         let line = name.rsplit(|byte| *byte == b'\n').next().unwrap_or_default();
         let says = |words: &[&[u8]], text: &[u8]| words.iter().any(|word| contains_ignoring_case(text, word));
-        if says(OTHER_THINGS, line) {
+        if says(OTHER_THINGS, line) || self.is_listed_digest(value) || self.is_number_of_a_thing(value, line) {
             return false;
         }
-        let is_bare = between.len() <= BARE_DISTANCE_MAX && !between.contains(&b'\n');
+        let words = between.split(|byte| !byte.is_ascii_alphanumeric()).filter(|word| word.len() > 3).count();
+        let is_bare = between.len() <= BARE_DISTANCE_MAX && !between.contains(&b'\n') && words <= 1;
         is_next || is_bare || says(TELLING, name)
     }
+
+    /// `d41d8cd9…  usr/share/…`: a line of a list of checksums.
+    fn is_listed_digest(&self, value: &Range<usize>) -> bool {
+        let at = |index: usize| self.bytes.get(index).copied().unwrap_or(b'\n');
+        let starts_line = value.start == 0 || at(value.start - 1) == b'\n';
+        let is_hex = self.bytes.get(value.clone()).is_some_and(|text| text.iter().all(u8::is_ascii_hexdigit));
+        is_hex && (starts_line && at(value.end) == b' ' || at(value.end) == b' ' && at(value.end + 1) == b' ')
+    }
+
+    /// `network_id: "…"`: a UUID that names a thing. Ids that belong to a secret are named after it.
+    fn is_number_of_a_thing(&self, value: &Range<usize>, line: &[u8]) -> bool {
+        const OF_SECRETS: [&[u8]; 6] = [b"key", b"client", b"app", b"access", b"secret", b"token"];
+        let end = line.iter().rposition(u8::is_ascii_alphanumeric).map_or(0, |at| at + 1);
+        let name = line.get(..end).unwrap_or_default();
+        let start = name.iter().rposition(|byte| !(byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-')));
+        let name = name.get(start.map_or(0, |at| at + 1)..).unwrap_or_default().to_ascii_lowercase();
+        let is_id = name.ends_with(b"id") || name.ends_with(b"ids");
+        let is_of_secret = OF_SECRETS.iter().any(|word| contains_ignoring_case(&name, word));
+        value.len() == 36 && is_id && !is_of_secret
+    }
+}
+
+/// Whether a value can start behind `before`. A value of unknown form stands behind an operator, a quote or a
+/// space; one whose form is known may be joined to a name.
+fn stands_before(before: u8, has_form: bool) -> bool {
+    if has_form {
+        return !before.is_ascii_alphanumeric();
+    }
+    before.is_ascii_whitespace() || matches!(before, b'"' | b'\'' | b'`' | b'=' | b':' | b'(' | b'{' | b'[' | b'>' | b',' | b'|')
+}
+
+/// Whether text of value characters is no version, file name, host name, path or number.
+fn is_plausible(text: &[u8]) -> bool {
+    let count = |byte: u8| text.iter().filter(|&&one| one == byte).count();
+    let extension = text.rsplit(|byte| *byte == b'.').next().unwrap_or_default();
+    let is_file = count(b'.') > 0 && extension.len() <= 5 && extension.iter().all(u8::is_ascii_alphanumeric);
+    let is_version = text.first().is_some_and(u8::is_ascii_digit) && text.get(1..4).is_some_and(|head| head.contains(&b'.'));
+    let is_number = text.starts_with(b"0x") || text.starts_with(b"0X");
+    let is_path = text.first() == Some(&b'/') || count(b'/') * 12 > text.len() || text.windows(2).any(|two| two == b"//");
+    let joints = count(b'-') + count(b'_') + count(b'.');
+    let words = text.split(|byte| !byte.is_ascii_alphanumeric()).filter(|part| {
+        part.len() >= 4 && part.iter().all(u8::is_ascii_alphabetic) && is_wordy(part)
+    });
+    let is_name = joints >= 2 && words.map(<[u8]>::len).sum::<usize>() * 3 > text.len();
+    !(is_file || is_version || is_number || is_path || is_name || text.contains(&b'~'))
 }
 
 /// Length of the names and path segments in front of a value: `-PRIVATE-`, `/v1/keys/`.
