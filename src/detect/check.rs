@@ -2,7 +2,7 @@
 
 use super::compile::Compiled;
 use super::placement::Analysis;
-use super::{Detector, Match, Scratch, Window};
+use super::{Detector, Match, Rank, Scratch, Window};
 use crate::rules::Example;
 use aho_corasick::{AhoCorasick, MatchKind};
 use std::fmt;
@@ -153,8 +153,9 @@ fn check_examples(trial: &mut Trial<'_>, compiled: &Compiled, report: &mut dyn F
         check_match(example, &mine, report);
         for other in found.iter().filter(|other| other.rule != rule.id) {
             let is_same = mine.iter().any(|one| one.found.secret == other.found.secret);
-            let is_explained = rule.generic
-                || trial.detector.rules().get(other.found.rule).is_none_or(|facts| facts.generic);
+            // Of two ranks the higher reports; one vendor's word may stand in another's.
+            let rank = trial.detector.rules().get(other.found.rule).map(|facts| facts.rank);
+            let is_explained = rank.is_none_or(|rank| rank != Rank::of(rule) || rank <= Rank::Vendor);
             if is_same && !is_explained {
                 report(format!("rule `{}` finds the same secret in {:?}", other.rule, example.text));
             }

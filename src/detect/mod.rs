@@ -86,8 +86,35 @@ pub struct RuleFacts {
     pub remedy: String,
     /// Whether a finding of another rule on the same bytes replaces this rule's.
     pub generic: bool,
+    /// How much the rule knows of the form of what it finds: of rules that find the same bytes, the one that
+    /// knows most reports.
+    pub rank: Rank,
     /// Id of the rule whose finding nearby completes this one's.
     pub pair: Option<String>,
+}
+
+/// What a rule goes by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Rank {
+    /// The name in front, whatever it belongs to.
+    Name,
+    /// The word of a vendor nearby.
+    Vendor,
+    /// The word of a vendor nearby, and the form of its tokens.
+    VendorForm,
+    /// The form of the secret itself.
+    Form,
+}
+
+impl Rank {
+    fn of(rule: &Rule) -> Self {
+        match (rule.generic, rule.walker.as_deref(), &rule.value) {
+            (true, ..) => Self::Name,
+            (false, Some("vendor"), None) => Self::Vendor,
+            (false, Some("vendor"), Some(_)) => Self::VendorForm,
+            (false, ..) => Self::Form,
+        }
+    }
 }
 
 /// Working memory of one thread.
@@ -266,6 +293,7 @@ fn facts(rule: &Rule) -> RuleFacts {
         category: rule.category,
         remedy: rule.remedy.clone(),
         generic: rule.generic,
+        rank: Rank::of(rule),
         pair: rule.pair.clone(),
     }
 }

@@ -3,6 +3,8 @@
 mod alibaba;
 mod aws;
 mod base64;
+mod basic;
+mod bech32;
 mod check_digit;
 mod connection_string;
 mod crc32_base62;
@@ -29,6 +31,8 @@ const VALIDATORS: &[Validator] = &[
     alibaba::VALIDATOR,
     aws::VALIDATOR,
     base64::VALIDATOR,
+    basic::VALIDATOR,
+    bech32::VALIDATOR,
     check_digit::CARD,
     check_digit::IBAN,
     check_digit::LUHN,

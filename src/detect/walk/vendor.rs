@@ -33,20 +33,56 @@ const VALUES_MAX: usize = 3;
 
 /// Words of the names that secrets have.
 const TELLING: &[&[u8]] = &[
-    b"key", b"token", b"secret", b"passw", b"pwd", b"auth", b"bearer", b"basic", b"credential", b"dsn",
-    b"access", b"private", b"_pat", b"-pat", b" pat",
+    b"key",
+    b"token",
+    b"secret",
+    b"passw",
+    b"pwd",
+    b"auth",
+    b"bearer",
+    b"basic",
+    b"credential",
+    b"dsn",
+    b"access",
+    b"private",
+    b"_pat",
+    b"-pat",
+    b" pat",
 ];
 
 /// Words of the names that checksums, revisions and identifiers of other things have.
 const OTHER_THINGS: &[&[u8]] = &[
-    b"commit", b"sha1", b"sha2", b"sha5", b"sha-", b"md5", b"checksum", b"digest", b"integrity", b"revision",
-    b"etag", b"blob", b"tree/", b"hash", b"fingerprint", b"public_key", b"public key", b"publickey",
-    b"version", b"user agent", b"user-agent",
+    b"commit",
+    b"sha1",
+    b"sha2",
+    b"sha5",
+    b"sha-",
+    b"md5",
+    b"checksum",
+    b"digest",
+    b"integrity",
+    b"revision",
+    b"etag",
+    b"blob",
+    b"tree/",
+    b"hash",
+    b"fingerprint",
+    b"public_key",
+    b"public key",
+    b"publickey",
+    b"version",
+    b"user agent",
+    b"user-agent",
 ];
+
+/// Names that a secret has although they hold one of [`OTHER_THINGS`].
+const SECRET_NAMES: &[&[u8]] = &[b"md5_key", b"md5key", b"md5-key", b"sha256_key", b"hash_key", b"hashkey", b"hash_secret"];
 
 /// Whether the bytes behind the word rule a value out: too few bytes that a value is made of in one piece.
 pub(in crate::detect) fn refuses(from: &[u8]) -> bool {
-    let Some(near) = from.get(..DISTANCE_MAX + VALUE_LEN_MIN) else { return from.iter().take(8).any(|&byte| byte == 0) };
+    let Some(near) = from.get(..DISTANCE_MAX + VALUE_LEN_MIN) else {
+        return from.iter().take(8).any(|&byte| byte == 0);
+    };
     let mut run = 0;
     let has_run = near.iter().any(|&byte| {
         run = if is_value(byte) { run + 1 } else { 0 };
@@ -105,8 +141,7 @@ fn is_word(window: &Window<'_>, word_len: usize) -> bool {
     let (before, first) = (at(window.hit.checked_sub(1)), at(Some(window.hit)));
     let starts = !before.is_ascii_alphabetic()
         || !first.is_ascii_alphabetic()
-        || (before.is_ascii_lowercase() && first.is_ascii_uppercase())
-        || word_len >= 8;
+        || (before.is_ascii_lowercase() && first.is_ascii_uppercase());
     let (last, after) = (at(Some(window.hit + word_len - 1)), at(Some(window.hit + word_len)));
     let ends = word_len >= 6 || !(last.is_ascii_lowercase() && after.is_ascii_lowercase());
     starts && ends
@@ -136,7 +171,8 @@ impl Text<'_> {
         let after = self.bytes.get(value.end + 1).copied().unwrap_or(b' ');
         let goes_on = next.is_ascii_alphanumeric()
             || next == b'_'
-            || matches!(next, b'-' | b'+' | b'/' | b'=' | b'.') && (after.is_ascii_alphanumeric() || after == b'=');
+            || matches!(next, b'-' | b'+' | b'/' | b'=' | b'.')
+                && (after.is_ascii_alphanumeric() || after == b'=');
         (!goes_on && !value.is_empty()).then_some(value)
     }
 
@@ -157,7 +193,10 @@ impl Text<'_> {
         if operator_follows || !is_long {
             return None;
         }
-        let end = at + skipped + value.len() + if padding <= 2 && skipped + value.len() == len { padding } else { 0 };
+        let end = at
+            + skipped
+            + value.len()
+            + if padding <= 2 && skipped + value.len() == len { padding } else { 0 };
         Some(at + skipped..end)
     }
 
@@ -166,9 +205,11 @@ impl Text<'_> {
         let between = self.bytes.get(self.start..value.start).unwrap_or_default();
         let name_start = value.start.saturating_sub(NAME_DISTANCE_MAX).max(self.word);
         let name = self.bytes.get(name_start..value.start).unwrap_or_default();
-        let line = name.rsplit(|byte| *byte == b'\n').next().unwrap_or_default();
+        let line = between.get(between.len().saturating_sub(NAME_DISTANCE_MAX)..).unwrap_or_default();
+        let line = line.rsplit(|byte| *byte == b'\n').next().unwrap_or_default();
         let says = |words: &[&[u8]], text: &[u8]| words.iter().any(|word| contains_ignoring_case(text, word));
-        if says(OTHER_THINGS, line) || self.is_listed_digest(value) || self.is_number_of_a_thing(value, line) {
+        if says(OTHER_THINGS, line) && !says(SECRET_NAMES, line) || self.is_listed_digest(value) || self.is_number_of_a_thing(value, line)
+        {
             return false;
         }
         let words = between.split(|byte| !byte.is_ascii_alphanumeric()).filter(|word| word.len() > 3).count();
@@ -189,7 +230,8 @@ impl Text<'_> {
         const OF_SECRETS: [&[u8]; 6] = [b"key", b"client", b"app", b"access", b"secret", b"token"];
         let end = line.iter().rposition(u8::is_ascii_alphanumeric).map_or(0, |at| at + 1);
         let name = line.get(..end).unwrap_or_default();
-        let start = name.iter().rposition(|byte| !(byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-')));
+        let start =
+            name.iter().rposition(|byte| !(byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-')));
         let name = name.get(start.map_or(0, |at| at + 1)..).unwrap_or_default().to_ascii_lowercase();
         let is_id = name.ends_with(b"id") || name.ends_with(b"ids");
         let is_of_secret = OF_SECRETS.iter().any(|word| contains_ignoring_case(&name, word));
@@ -203,7 +245,8 @@ fn stands_before(before: u8, has_form: bool) -> bool {
     if has_form {
         return !before.is_ascii_alphanumeric();
     }
-    before.is_ascii_whitespace() || matches!(before, b'"' | b'\'' | b'`' | b'=' | b':' | b'(' | b'{' | b'[' | b'>' | b',' | b'|')
+    before.is_ascii_whitespace()
+        || matches!(before, b'"' | b'\'' | b'`' | b'=' | b':' | b'(' | b'{' | b'[' | b'>' | b',' | b'|')
 }
 
 /// Whether text of value characters is no version, file name, host name, path or number.
@@ -211,13 +254,16 @@ fn is_plausible(text: &[u8]) -> bool {
     let count = |byte: u8| text.iter().filter(|&&one| one == byte).count();
     let extension = text.rsplit(|byte| *byte == b'.').next().unwrap_or_default();
     let is_file = count(b'.') > 0 && extension.len() <= 5 && extension.iter().all(u8::is_ascii_alphanumeric);
-    let is_version = text.first().is_some_and(u8::is_ascii_digit) && text.get(1..4).is_some_and(|head| head.contains(&b'.'));
+    let is_version = text.first().is_some_and(u8::is_ascii_digit)
+        && text.get(1..4).is_some_and(|head| head.contains(&b'.'));
     let is_number = text.starts_with(b"0x") || text.starts_with(b"0X");
-    let is_path = text.first() == Some(&b'/') || count(b'/') * 12 > text.len() || text.windows(2).any(|two| two == b"//");
+    let is_path = text.first() == Some(&b'/')
+        || count(b'/') * 12 > text.len()
+        || text.windows(2).any(|two| two == b"//");
     let joints = count(b'-') + count(b'_') + count(b'.');
-    let words = text.split(|byte| !byte.is_ascii_alphanumeric()).filter(|part| {
-        part.len() >= 4 && part.iter().all(u8::is_ascii_alphabetic) && is_wordy(part)
-    });
+    let words = text
+        .split(|byte| !byte.is_ascii_alphanumeric())
+        .filter(|part| part.len() >= 4 && part.iter().all(u8::is_ascii_alphabetic) && is_wordy(part));
     let is_name = joints >= 2 && words.map(<[u8]>::len).sum::<usize>() * 3 > text.len();
     !(is_file || is_version || is_number || is_path || is_name || text.contains(&b'~'))
 }
@@ -226,8 +272,11 @@ fn is_plausible(text: &[u8]) -> bool {
 fn names(run: &[u8]) -> usize {
     let mut skipped = 0;
     while let Some(rest) = run.get(skipped..)
-        && let Some(joint) = rest.iter().position(|byte| matches!(byte, b'/' | b'-' | b'_' | b'.' | b'+' | b'~'))
-        && rest.get(..joint).is_some_and(|part| part.len() <= 16 && part.iter().all(u8::is_ascii_alphabetic) && is_name(part))
+        && let Some(joint) =
+            rest.iter().position(|byte| matches!(byte, b'/' | b'-' | b'_' | b'.' | b'+' | b'~'))
+        && rest
+            .get(..joint)
+            .is_some_and(|part| part.len() <= 16 && part.iter().all(u8::is_ascii_alphabetic) && is_name(part))
     {
         skipped += joint + 1;
     }
@@ -237,8 +286,8 @@ fn names(run: &[u8]) -> usize {
 /// Whether a part of a run is a word and no piece of a value.
 fn is_name(part: &[u8]) -> bool {
     const NAMES: &[&[u8]] = &[
-        b"", b"api", b"key", b"keys", b"token", b"secret", b"private", b"public", b"access", b"client", b"app", b"auth",
-        b"bearer", b"user", b"users", b"account", b"id", b"v",
+        b"", b"api", b"key", b"keys", b"token", b"secret", b"private", b"public", b"access", b"client",
+        b"app", b"auth", b"bearer", b"user", b"users", b"account", b"id", b"v",
     ];
     NAMES.iter().any(|name| part.eq_ignore_ascii_case(name))
 }
