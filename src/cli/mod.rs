@@ -21,6 +21,7 @@ mod progress;
 mod report;
 mod resolve;
 mod rules;
+mod rules_cost;
 mod scan;
 mod wanted;
 

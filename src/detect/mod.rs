@@ -4,24 +4,31 @@
 //! clipped at the ends of its owner, narrowed when it is UTF-16) and asks [`Detector::confirm`].
 
 mod check;
+mod companions;
 mod compile;
 mod confirm;
+mod cost;
+mod gate;
+mod graph;
 mod judge;
 mod placement;
 mod required;
 mod validate;
 mod walk;
+mod ways;
 
 use crate::error::{Error, Kind, Result};
 use crate::rules::{Category, Encoding, Literal, Rule, RuleSet, Severity, Verdict};
-use compile::{Body, Compiled, Engine};
+use compile::{Body, Compiled};
 use confirm::Run;
-use regex_automata::meta::Cache;
+use gate::Side;
+use regex_automata::meta::{Cache, Regex};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::Range;
 
 pub use check::{Found, Problem, Trial, check};
+pub use cost::{LiteralCost, Meter, RuleCost};
 pub use validate::names as validators;
 
 /// How much content around a literal the rules that bring it want to see, in characters of the literal.
@@ -125,11 +132,11 @@ pub struct Scratch {
 
 impl Scratch {
     /// The search memory of the rule of this index.
-    fn cache(&mut self, rule: usize, engine: &Engine) -> &mut Cache {
+    fn cache(&mut self, rule: usize, regex: &Regex) -> &mut Cache {
         if self.caches.len() <= rule {
             self.caches.resize_with(rule + 1, || None);
         }
-        self.caches[rule].get_or_insert_with(|| engine.regex.create_cache())
+        self.caches[rule].get_or_insert_with(|| regex.create_cache())
     }
 }
 
@@ -245,9 +252,10 @@ impl Detector {
         self.users_of(literal).all(|(user, compiled)| match &compiled.body {
             Body::Walker(walker) => (walker.refuses)(before, from),
             Body::Vendor(_) => walk::vendor::refuses(from.get(len..).unwrap_or_default()),
-            Body::Regex(_) => compiled
-                .placement(user.keyword)
-                .is_some_and(|placement| placement.gate.refuses(from.get(len..).unwrap_or_default())),
+            Body::Regex(_) => compiled.placement(user.keyword).is_some_and(|placement| {
+                let ahead = Side::Ahead(from.get(len..).unwrap_or_default());
+                placement.ahead.refuses(ahead, false)
+            }),
         })
     }
 
@@ -265,7 +273,9 @@ impl Detector {
             match &compiled.body {
                 Body::Walker(walker) => confirm::walker(run, walker, window, emit),
                 Body::Vendor(form) => confirm::vendor(run, form, window, emit),
-                Body::Regex(_) => confirm::regex(run, scratch, window, emit),
+                Body::Regex(_) => {
+                    confirm::regex(run, scratch, window, emit);
+                }
             }
         }
     }

@@ -31,7 +31,12 @@ pub(super) struct Bench {
     stretch: Stretch,
     hold: Option<(usize, Hold)>,
     view: Option<(ViewKey, View)>,
+    /// The path of the last entry whose path a rule asked for.
+    path: Option<KnownPath>,
 }
+
+/// The land and the entry, and the entry's path where it has one.
+type KnownPath = ((usize, EntryId), Option<Vec<u8>>);
 
 /// What a cached view was made for.
 #[derive(Debug, PartialEq, Eq)]
@@ -273,7 +278,11 @@ impl Bench {
                 &narrow
             }
         };
-        let path = OnceCell::new();
+        let key = content.entry.map(|(entry, _)| (content.land, entry));
+        let path = match self.path.take_if(|(known, _)| Some(*known) == key) {
+            Some((_, path)) => OnceCell::from(path),
+            None => OnceCell::new(),
+        };
         let resolve = || path.get_or_init(|| tools.path(content)).clone();
         let window = Window {
             bytes,
@@ -286,6 +295,9 @@ impl Bench {
         tools.detector.confirm(&mut self.scratch, hit.literal, &window, &mut |found| {
             out.extend(candidate(content, bytes, width, first, found));
         });
+        if let Some(known) = key.zip(path.into_inner()) {
+            self.path = Some(known);
+        }
         self.narrow = narrow;
     }
 }
