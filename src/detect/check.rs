@@ -2,8 +2,8 @@
 
 use super::compile::Compiled;
 use super::placement::Analysis;
-use super::{Detector, Match, Rank, Scratch, Window};
-use crate::rules::Example;
+use super::{Detector, Match, Rank, Scratch, Window, quiet};
+use crate::rules::{Example, Verdict};
 use aho_corasick::{AhoCorasick, MatchKind};
 use regex_automata::meta;
 use std::fmt;
@@ -97,6 +97,18 @@ pub fn check(detector: &Detector) -> Vec<Problem> {
         return vec![Problem { rule: "all".to_owned(), what: "there are too many keywords".to_owned() }];
     };
     let mut problems = Vec::new();
+    for (name, text) in quiet::TEXTS {
+        let found = trial.run(text.as_bytes(), None);
+        problems.extend(found.iter().filter(|found| found.found.verdict > Verdict::Possible).map(|found| {
+            Problem {
+                rule: found.rule.clone(),
+                what: format!(
+                    "it finds {:?} in the quiet text {name}",
+                    String::from_utf8_lossy(&found.secret)
+                ),
+            }
+        }));
+    }
     for compiled in &detector.rules {
         let mut report = |what: String| problems.push(Problem { rule: compiled.rule.id.clone(), what });
         check_form(detector, compiled, &mut report);

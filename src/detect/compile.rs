@@ -6,7 +6,7 @@ use super::validate::{self, Validator};
 use super::walk::{self, Walker};
 use super::{Reach, required};
 use crate::error::{Error, Kind, Result};
-use crate::rules::{Literal, Rule};
+use crate::rules::{Literal, Rule, Target};
 use regex_automata::meta;
 use regex_automata::nfa::thompson;
 use regex_syntax::hir::Hir;
@@ -16,6 +16,8 @@ use std::sync::OnceLock;
 const REGEX_SIZE_MAX: usize = 16 << 20;
 /// Bytes around a match that assertions such as `\b` and `$` may look at.
 pub(super) const CONTEXT_LEN: usize = 4;
+/// Bytes before a match that rules see which judge by the line around it.
+const LINE_CONTEXT_LEN: usize = 80;
 
 /// A rule with everything that runs it.
 #[derive(Debug)]
@@ -185,13 +187,21 @@ impl Compiled {
         self.engine()?.analysis.placements.get(keyword)
     }
 
+    /// How much content before a match the rule looks at: for assertions, or for the line and the name that
+    /// the match stands in.
+    fn context_len(&self) -> usize {
+        let looks_at_line = self.rule.allowlists.iter().any(|list| list.regex_target == Target::Line);
+        let looks_at_name = self.rule.validators.iter().any(|name| name == "generic");
+        if looks_at_line || looks_at_name { LINE_CONTEXT_LEN } else { CONTEXT_LEN }
+    }
+
     /// How much content the rule wants to see around its keyword.
     pub(super) fn reach(&self, keyword: usize) -> Reach {
         match &self.body {
             Body::Walker(walker) => walker.reach,
             Body::Vendor(_) => walk::vendor::REACH,
             Body::Regex(_) => self.placement(keyword).map_or_else(Reach::default, |placement| Reach {
-                before: placement.before + CONTEXT_LEN,
+                before: placement.before + self.context_len(),
                 after: placement.after + CONTEXT_LEN,
             }),
         }

@@ -12,6 +12,7 @@ mod gate;
 mod graph;
 mod judge;
 mod placement;
+mod quiet;
 mod required;
 mod validate;
 mod walk;

@@ -76,7 +76,8 @@ const OTHER_THINGS: &[&[u8]] = &[
 ];
 
 /// Names that a secret has although they hold one of [`OTHER_THINGS`].
-const SECRET_NAMES: &[&[u8]] = &[b"md5_key", b"md5key", b"md5-key", b"sha256_key", b"hash_key", b"hashkey", b"hash_secret"];
+const SECRET_NAMES: &[&[u8]] =
+    &[b"md5_key", b"md5key", b"md5-key", b"sha256_key", b"hash_key", b"hashkey", b"hash_secret"];
 
 /// Whether the bytes behind the word rule a value out: too few bytes that a value is made of in one piece.
 pub(in crate::detect) fn refuses(from: &[u8]) -> bool {
@@ -208,7 +209,9 @@ impl Text<'_> {
         let line = between.get(between.len().saturating_sub(NAME_DISTANCE_MAX)..).unwrap_or_default();
         let line = line.rsplit(|byte| *byte == b'\n').next().unwrap_or_default();
         let says = |words: &[&[u8]], text: &[u8]| words.iter().any(|word| contains_ignoring_case(text, word));
-        if says(OTHER_THINGS, line) && !says(SECRET_NAMES, line) || self.is_listed_digest(value) || self.is_number_of_a_thing(value, line)
+        if says(OTHER_THINGS, line) && !says(SECRET_NAMES, line)
+            || self.is_listed_digest(value)
+            || self.is_number_of_a_thing(value, line)
         {
             return false;
         }
@@ -243,7 +246,7 @@ impl Text<'_> {
 /// space; one whose form is known may be joined to a name.
 fn stands_before(before: u8, has_form: bool) -> bool {
     if has_form {
-        return !before.is_ascii_alphanumeric();
+        return !before.is_ascii_alphanumeric() && !matches!(before, b'@' | b'#');
     }
     before.is_ascii_whitespace()
         || matches!(before, b'"' | b'\'' | b'`' | b'=' | b':' | b'(' | b'{' | b'[' | b'>' | b',' | b'|')
