@@ -147,7 +147,7 @@ fn weigh(value: &[u8], is_quoted: bool) -> Confidence {
     let joints = count(|byte| matches!(byte, b'_' | b'-' | b'.' | b'/' | b':'));
     let marks = value.len() - digits - lower - upper - joints;
     let is_words = is_wordy(value);
-    if value.len() < 4 || placeholder::is_placeholder(value) || is_place(value) {
+    if value.len() < 4 || placeholder::is_placeholder(value) || is_place(value) || is_passwd_entry(value) {
         return None;
     }
     if is_uuid(value) || digits == value.len() || is_date_or_version(value, digits, joints) {
@@ -265,6 +265,13 @@ fn is_place(value: &[u8]) -> bool {
     is_address || is_path || is_mail || SUFFIXES.iter().any(|suffix| lower.ends_with(suffix.as_bytes()))
 }
 
+/// `daemon:x:1:1:daemon`: a line of passwd(5), whose password stands elsewhere.
+fn is_passwd_entry(value: &[u8]) -> bool {
+    let mut fields = value.split(|byte| *byte == b':').skip(1);
+    let is_absent = fields.next().is_some_and(|field| matches!(field, b"x" | b"*" | b"!"));
+    is_absent && fields.next().is_some_and(|field| !field.is_empty() && field.iter().all(u8::is_ascii_digit))
+}
+
 /// `2021-04-05`, `10.0.3.7`, `1.2.3-4`, `12:30:00`.
 fn is_date_or_version(value: &[u8], digits: usize, joints: usize) -> bool {
     digits > 0 && joints > 0 && value.len() - digits - joints <= 1
@@ -336,6 +343,7 @@ mod tests {
             ("aes-128-cbc", Low),
             ("20210405", Low),
             ("getPasswordField", None),
+            ("mysql:x:100:101:MySQL", None),
             ("password_reset_form", None),
             ("/etc/ssl/private.key", None),
             ("https://vault.example.net/x", None),

@@ -257,8 +257,13 @@ fn is_plausible(text: &[u8]) -> bool {
     let count = |byte: u8| text.iter().filter(|&&one| one == byte).count();
     let extension = text.rsplit(|byte| *byte == b'.').next().unwrap_or_default();
     let is_file = count(b'.') > 0 && extension.len() <= 5 && extension.iter().all(u8::is_ascii_alphanumeric);
-    let is_version = text.first().is_some_and(u8::is_ascii_digit)
-        && text.get(1..4).is_some_and(|head| head.contains(&b'.'));
+    // `4.15.1`, `0.6`: two numbers joined by a dot, at the start or twice.
+    let joined = text
+        .windows(3)
+        .filter(|three| three[0].is_ascii_digit() && three[1] == b'.' && three[2].is_ascii_digit());
+    let starts_as_number =
+        text.get(1..4).is_some_and(|head| text[0].is_ascii_digit() && head.contains(&b'.'));
+    let is_version = starts_as_number || joined.count() >= 2;
     let is_number = text.starts_with(b"0x") || text.starts_with(b"0X");
     let is_path = text.first() == Some(&b'/')
         || count(b'/') * 12 > text.len()
