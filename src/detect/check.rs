@@ -61,7 +61,7 @@ impl<'a> Trial<'a> {
             let (literal, at) = (hit.pattern().as_usize(), hit.start());
             let Some(wanted) = self.detector.literals().get(literal) else { continue };
             let is_exact = wanted.ignore_case || text.get(hit.range()) == Some(&wanted.bytes);
-            if !is_exact || self.detector.is_hopeless(literal, text, at) {
+            if !is_exact || self.detector.is_hopeless(literal, text, at, 0) {
                 continue;
             }
             let reach = self.detector.reach(literal);

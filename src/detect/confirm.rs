@@ -164,7 +164,7 @@ mod tests {
             let (literal, at) = (hit.pattern().as_usize(), hit.start());
             let wanted = &detector.literals()[literal];
             let is_exact = wanted.ignore_case || text[hit.range()] == wanted.bytes;
-            if !is_exact || detector.is_hopeless(literal, text, at) {
+            if !is_exact || detector.is_hopeless(literal, text, at, 0) {
                 continue;
             }
             let reach = detector.reach(literal);

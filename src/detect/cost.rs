@@ -72,7 +72,7 @@ impl<'a> Meter<'a> {
         for (user, _) in detector.users_of(literal) {
             self.rules[user.rule].hits += 1;
         }
-        if detector.is_hopeless(literal, bytes, at) {
+        if detector.is_hopeless(literal, bytes, at, 0) {
             return;
         }
         let reach = detector.reach(literal);

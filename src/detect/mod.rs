@@ -28,6 +28,18 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::Range;
 
+/// Readers of key files that other layers share.
+pub(crate) mod keys {
+    pub(crate) use super::validate::der::Element;
+    pub(crate) use super::validate::openssh::Fields;
+    pub(crate) use super::validate::private_key::wire;
+
+    /// The public key, in SSH's wire format, of a private key without its armour.
+    pub(crate) fn parse_private(body: &[u8]) -> Option<Vec<u8>> {
+        super::validate::private_key::parse(body, None, true)?.public
+    }
+}
+
 pub use check::{Found, Problem, Trial, check};
 pub use cost::{LiteralCost, Meter, RuleCost};
 pub use validate::names as validators;
@@ -160,7 +172,7 @@ struct User {
 
 /// File systems place pieces of files at multiples of this many bytes at least: what follows in the raw
 /// bytes beyond one may be another file's.
-const SEAM_LEN: usize = 512;
+pub const SEAM_LEN: usize = 512;
 
 impl Detector {
     /// The rules that come with the program.
@@ -236,26 +248,23 @@ impl Detector {
         self.set.digest()
     }
 
-    /// Whether a hit can be dropped on the bytes around it alone, before its owner is known. `bytes` is the
-    /// raw slice, which starts at a multiple of 512 bytes of the disk or of the content; `at` the literal's
-    /// first byte. Never true when a rule could match, whatever owns the sectors around the hit's own.
-    pub fn is_hopeless(&self, literal: usize, bytes: &[u8], at: usize) -> bool {
+    /// Whether a narrow hit can be dropped on the bytes around it alone, before its owner is known. `bytes` is
+    /// the raw slice, `at` the literal's first byte in it, and `skew` how far the slice's first byte lies
+    /// behind a multiple of 512 bytes of the disk or of the content. Never true when a rule could match,
+    /// whatever owns the sectors around the hit's own.
+    pub fn is_hopeless(&self, literal: usize, bytes: &[u8], at: usize, skew: usize) -> bool {
         let Some(len) = self.literals.get(literal).map(|literal| literal.bytes.len()) else { return true };
-        // In UTF-16 every other byte is zero; no rule's gate is written for that.
-        if bytes.get(at) == Some(&0) || bytes.get(at + 1) == Some(&0) {
-            return false;
-        }
         let end = at + len;
-        let sector = at / SEAM_LEN * SEAM_LEN;
-        let last_sector = end.saturating_sub(1) / SEAM_LEN * SEAM_LEN;
-        let stop = bytes.len().min(last_sector + SEAM_LEN);
+        let sector = ((at + skew) / SEAM_LEN * SEAM_LEN).saturating_sub(skew);
+        let last_sector = (end + skew).div_ceil(SEAM_LEN) * SEAM_LEN - skew;
+        let stop = bytes.len().min(last_sector);
         let (Some(before), Some(from)) = (bytes.get(sector..at), bytes.get(at..stop)) else { return false };
+        let ahead = Side::Ahead(from.get(len..).unwrap_or_default());
         self.users_of(literal).all(|(user, compiled)| match &compiled.body {
             Body::Walker(walker) => (walker.refuses)(before, from),
             Body::Vendor(_) => walk::vendor::refuses(from.get(len..).unwrap_or_default()),
             Body::Regex(_) => compiled.placement(user.keyword).is_some_and(|placement| {
-                let ahead = Side::Ahead(from.get(len..).unwrap_or_default());
-                placement.ahead.refuses(ahead, false)
+                placement.ahead.refuses(ahead, false) || placement.behind.refuses(Side::Behind(before), false)
             }),
         })
     }

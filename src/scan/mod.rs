@@ -1,10 +1,21 @@
 //! One run over one image: wires the layers, from the file on this machine to records in stable order.
 
+mod answers;
 mod assemble;
 mod disk;
 mod fold;
+mod map;
+mod nested;
 mod options;
+mod outside;
 mod proof;
+mod remedy;
+mod special;
+mod traces;
+mod twins;
+mod verify;
+
+use outside::Outside;
 
 pub use disk::{Disk, OpenVolume, open};
 pub use options::{Observer, Options, Silent};
@@ -14,14 +25,19 @@ use crate::detect::Detector;
 use crate::error::{Error, Kind, Result};
 use crate::filesystem::Recognised;
 use crate::finding::Finding;
-use crate::leftover::{Catalogue, CheckOutcome, Source};
+use crate::io::ReadAt;
+use crate::keys::KeyFact;
+use crate::leftover::{self, Catalogue, CheckOutcome, Members, Source, is_watched};
 use crate::ownership::{self, OwnerMap, Resident};
-use crate::record::{ExitReason, Record, Summary};
+use crate::record::{DiskMap, ExitReason, Header, HistoryLine, Record, Summary};
+use crate::redact::Redactor;
 use crate::rules::{RuleSet, Verdict};
 use crate::sweep::prefilter::Prefilter;
-use crate::sweep::{self, Candidate, Encoded, Event, Ground, Job, ResidentSweep};
+use crate::sweep::{self, Candidate, Contents, Encoded, Event, Ground, Job, ResidentSweep};
+use map::{Count, MapBuilder};
 use rayon::iter::{IntoParallelIterator as _, ParallelIterator as _};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// Rules and checks, loaded and compiled once for any number of images.
 #[derive(Debug)]
@@ -40,9 +56,14 @@ impl Engine {
     /// # Errors
     /// [`Kind::Usage`] when a rule or check is wrong.
     pub fn new(options: &Options) -> Result<Self> {
-        let detector = Detector::new(rules(&options.rule_files)?)?;
-        let prefilter = Prefilter::new(detector.literals())?;
-        Ok(Self { detector, prefilter, catalogue: Catalogue::builtin()? })
+        let search = || {
+            let detector = Detector::new(rules(&options.rule_files)?)?;
+            let prefilter = Prefilter::new(detector.literals())?;
+            Ok((detector, prefilter))
+        };
+        let (search, catalogue) = rayon::join(search, || Catalogue::of(options.profile));
+        let (detector, prefilter) = search?;
+        Ok(Self { detector, prefilter, catalogue: catalogue? })
     }
 }
 
@@ -76,7 +97,7 @@ pub fn run(
         .num_threads(options.threads)
         .build()
         .map_err(|source| Error::new(Kind::Io, "cannot start threads").with_source(source))?;
-    let name = assemble::image_name(path);
+    let name = options.name.clone().unwrap_or_else(|| assemble::image_name(path));
     let disk = match open(path, options) {
         Ok(disk) => disk,
         Err(error) => {
@@ -87,16 +108,25 @@ pub fn run(
             return Ok(summary);
         }
     };
-    emit(Record::Scan(&assemble::header(&name, &disk, engine)))?;
-    let mut outcome = pool.install(|| examine(engine, &disk, options, observer))?;
-    outcome.findings.iter_mut().for_each(|finding| finding.place.image.clone_from(&name));
-    for finding in &outcome.findings {
-        emit(Record::Finding(finding))?;
+    let mut header = assemble::header(&name, &disk, engine);
+    let (examined, verified) = std::thread::scope(|threads| {
+        let verifier = options.verify.then(|| threads.spawn(|| verify::verify(&disk)));
+        let examined = pool.install(|| examine(engine, &disk, options, observer));
+        (examined, verifier.map(|verifier| verifier.join()))
+    });
+    let mut outcome = examined?;
+    if let Some(verified) = verified {
+        let stopped = |_| Error::new(Kind::Io, "the thread that verifies the image stopped");
+        let verified = verified.map_err(stopped)?;
+        outcome.notes.extend(verified.notes);
+        outcome.gaps.extend(verified.gaps);
+        outcome.gaps.sort();
     }
-    for gap in &outcome.gaps {
-        emit(Record::Gap(gap))?;
-    }
-    let summary = summarise(name, &outcome, options);
+    outcome.name(&name);
+    let redactor = outcome.clean(&mut header, options);
+    emit(Record::Scan(&header))?;
+    outcome.hand_on(emit)?;
+    let summary = Summary { redactor, ..summarise(name, &outcome, options) };
     emit(Record::Summary(&summary))?;
     Ok(summary)
 }
@@ -107,9 +137,53 @@ struct Outcome {
     findings: Vec<Finding>,
     gaps: Vec<Gap>,
     checks: Vec<CheckOutcome>,
+    keys: Vec<KeyFact>,
+    history: Vec<HistoryLine>,
+    map: DiskMap,
+    sources: Vec<Source>,
     coverage: Coverage,
+    /// What the container holds besides the disk.
+    container: Coverage,
     possible: u64,
     counted_only: u64,
+    notes: Vec<String>,
+}
+
+impl Outcome {
+    /// Puts the name of the image into every record.
+    fn name(&mut self, name: &str) {
+        self.findings.iter_mut().for_each(|finding| name.clone_into(&mut finding.place.image));
+        self.keys.iter_mut().for_each(|fact| name.clone_into(&mut fact.image));
+        self.history.iter_mut().for_each(|line| name.clone_into(&mut line.image));
+        name.clone_into(&mut self.map.image);
+    }
+
+    /// Takes the secrets that were found out of all texts of the evidence, unless they are to be shown. Returns
+    /// what does so for further texts.
+    fn clean(&mut self, header: &mut Header, options: &Options) -> Redactor {
+        if options.show_secrets {
+            return Redactor::default();
+        }
+        let secrets = self.findings.iter().filter_map(|finding| finding.secret.as_ref());
+        let redactor = Redactor::new(secrets.map(crate::finding::Secret::expose));
+        traces::clean_header(header, &redactor);
+        self.findings.iter_mut().for_each(|finding| traces::clean_finding(finding, &redactor));
+        self.gaps.iter_mut().for_each(|gap| traces::clean_gap(gap, &redactor));
+        self.keys.iter_mut().for_each(|fact| traces::clean_key(fact, &redactor));
+        self.history.iter_mut().for_each(|line| traces::clean_line(line, &redactor));
+        self.checks.iter_mut().for_each(|check| traces::clean_check(check, &redactor));
+        redactor.texts(&mut self.notes);
+        redactor
+    }
+
+    /// All records between the header and the summary.
+    fn hand_on(&self, emit: &mut dyn FnMut(Record<'_>) -> Result<()>) -> Result<()> {
+        self.findings.iter().try_for_each(|finding| emit(Record::Finding(finding)))?;
+        self.gaps.iter().try_for_each(|gap| emit(Record::Gap(gap)))?;
+        self.keys.iter().try_for_each(|fact| emit(Record::Key(fact)))?;
+        self.history.iter().try_for_each(|line| emit(Record::History(line)))?;
+        emit(Record::Map(&self.map))
+    }
 }
 
 /// What the walk over one land's file system gives.
@@ -124,11 +198,16 @@ struct Indexed {
 
 fn examine(engine: &Engine, disk: &Disk, options: &Options, observer: &dyn Observer) -> Result<Outcome> {
     observer.planned(disk.image.size());
-    let mut ground = Ground::new(disk.lands());
+    let outside = Outside::of(disk, options.snapshots);
+    let mut lands = disk.lands();
+    let first_outside = lands.len();
+    lands.extend(outside.lands());
+    let mut ground = Ground::new(lands);
     let indexed: Vec<Indexed> =
         (0..ground.lands.len()).into_par_iter().map(|land| index(engine, &ground, land)).collect();
     let (mut candidates, mut encoded) = (Vec::new(), Vec::new());
     let mut outcome = Outcome { gaps: disk.opaque_gaps(), ..Outcome::default() };
+    outcome.gaps.extend(outside.gaps.iter().cloned());
     let mut decoded = 0_u64;
     for (land, part) in ground.lands.iter_mut().zip(indexed) {
         land.map = part.map;
@@ -137,27 +216,77 @@ fn examine(engine: &Engine, disk: &Disk, options: &Options, observer: &dyn Obser
         outcome.gaps.extend(part.gaps);
         decoded = decoded.saturating_add(part.decoded);
     }
-    let bytes: std::sync::Arc<dyn crate::io::ReadAt> = disk.image.clone();
+    let mut map = MapBuilder::new(disk.image.size());
+    let mut members: Vec<Members> = vec![Members::default(); ground.lands.len()];
     let tools = (&engine.prefilter, &engine.detector);
-    let coverage = sweep::sweep(
-        &Job { disk: &bytes, ground: &ground, encoded: &encoded, unit: options.unit },
-        tools,
-        &mut |event| {
-            match event {
-                Event::Candidates(more) => {
-                    observer.found(u64::try_from(more.len()).unwrap_or(0));
-                    candidates.extend(more);
-                }
-                Event::Gap(gap) => outcome.gaps.push(gap),
-                Event::Progress(bytes) => observer.swept(bytes),
+    let mut event = |event| {
+        match event {
+            Event::Candidates(more) => {
+                observer.found(u64::try_from(more.len()).unwrap_or(0));
+                candidates.extend(more);
             }
-            Ok(())
-        },
-    )?;
+            Event::Gap(gap) => {
+                count_unread(&mut map, &ground, &gap);
+                outcome.gaps.push(gap);
+            }
+            Event::Written(ranges) => {
+                ranges.iter().for_each(|(range, state)| map.add(Count::Scanned, *state, range));
+            }
+            Event::Decoded(contents) => note(&mut members, &contents),
+            Event::Progress(bytes) => observer.swept(bytes),
+        }
+        Ok(())
+    };
+    let bytes: Arc<dyn ReadAt> = disk.image.clone();
+    let budget = disk.budget();
+    let job = Job {
+        disk: &bytes,
+        ground: &ground,
+        encoded: &encoded,
+        unit: options.unit,
+        start: 0,
+        budget,
+        watch: is_watched,
+    };
+    let coverage = sweep::sweep(&job, tools, &mut event)?;
+    let mut container = Coverage::default();
+    for area in &outside.areas {
+        let job = Job { disk: &area.bytes, encoded: &[], start: area.base, ..job };
+        container.add(&area.counted(sweep::sweep(&job, tools, &mut event)?));
+    }
     outcome.coverage = Coverage { decoded: coverage.decoded.saturating_add(decoded), ..coverage };
     outcome.coverage.opaque = disk.opaque_bytes();
-    conclude(engine, disk, &ground, options, candidates, &mut outcome);
+    ground.states(&(0..disk.image.size()), &mut |range, state| map.add(Count::Held, state, &range));
+    outcome.map = map.finish("");
+    outcome.container = container;
+    let padding = disk.image.padding();
+    outcome.coverage.size = outcome.coverage.size.saturating_sub(padding);
+    outcome.coverage.blank = outcome.coverage.blank.saturating_sub(padding);
+    outcome.gaps.extend(disk.image.disturbances().into_iter().map(unread));
+    outside.drop_twins(&mut candidates, first_outside);
+    for (land, members) in ground.lands.iter().zip(members) {
+        let Some(filesystem) = land.filesystem.clone() else { continue };
+        outcome.sources.push(Source { volume: land.volume.name.clone(), filesystem, members, outer: None });
+    }
+    nested::add(&mut outcome);
+    conclude(engine, (disk, &outside), &ground, options, candidates, &mut outcome);
     Ok(outcome)
+}
+
+/// Counts a range of the disk that could not be read in the map.
+fn count_unread(map: &mut MapBuilder, ground: &Ground, gap: &Gap) {
+    if let (GapKind::Unread, Some(start), Some(length)) = (gap.kind, gap.disk_offset, gap.length) {
+        let range = start..start.saturating_add(length);
+        ground.states(&range, &mut |range, state| map.add(Count::Unread, state, &range));
+    }
+}
+
+/// Keeps what was met in a decoded file, for the checks.
+fn note(members: &mut [Members], contents: &Contents) {
+    let Some(members) = members.get_mut(contents.land) else { return };
+    members.decoded(contents.entry);
+    contents.members.iter().for_each(|path| members.note(contents.entry, path));
+    contents.cut.iter().for_each(|reason| members.cut(contents.entry, reason));
 }
 
 fn index(engine: &Engine, ground: &Ground, index: usize) -> Indexed {
@@ -171,7 +300,7 @@ fn index(engine: &Engine, ground: &Ground, index: usize) -> Indexed {
         volume: land.volume.name.clone(),
         disk_offset: error.offset().and_then(|offset| land.volume.to_disk(offset)),
         length: None,
-        path: entry.map(|entry| format!("inode {}", entry.0)),
+        path: entry.map(|entry| ground.shown(index, entry)),
         reason: error.to_string(),
     };
     let map = ownership::index(filesystem, land.volume.size(), &mut |other| match other {
@@ -194,7 +323,7 @@ fn index(engine: &Engine, ground: &Ground, index: usize) -> Indexed {
 /// Turns candidates into findings, evaluates the leftover checks, and puts everything in order.
 fn conclude(
     engine: &Engine,
-    disk: &Disk,
+    (disk, outside): (&Disk, &Outside),
     ground: &Ground,
     options: &Options,
     candidates: Vec<Candidate>,
@@ -210,7 +339,7 @@ fn conclude(
     outcome.counted_only = folded.counted_only;
     outcome.gaps.extend(folded.gaps);
     let possible = |verdict| verdict == Verdict::Possible && !options.all_verdicts;
-    let mut assembler = assemble::Assembler::new(disk, ground, engine, options);
+    let mut assembler = assemble::Assembler::new((disk, outside), ground, engine, options);
     let mut findings = Vec::with_capacity(folded.places.len());
     for place in &folded.places {
         if possible(place.candidate.verdict) {
@@ -219,22 +348,34 @@ fn conclude(
             findings.push(assembler.secret(place));
         }
     }
-    proof::mark(&mut findings, ground);
     assemble::join_pairs(&mut findings, rules);
-    let sources: Vec<Source> = ground
-        .lands
-        .iter()
-        .filter_map(|land| {
-            let filesystem = land.filesystem.clone()?;
-            Some(Source { volume: land.volume.name.clone(), filesystem })
-        })
-        .collect();
+    let sources = std::mem::take(&mut outcome.sources);
+    let mut twins = twins::Twins::new(findings);
     outcome.checks = engine.catalogue.evaluate(&sources, &mut |leftover| {
-        if wanted(&leftover.check, crate::rules::Category::Leftover) {
-            findings.extend(assembler.leftover(&sources, &leftover));
+        if wanted(&leftover.check, crate::rules::Category::Leftover)
+            && let Some(finding) = assembler.leftover(&sources, &leftover)
+        {
+            twins.add(finding, leftover.is_about_file);
         }
     });
+    let mut findings = twins.finish();
+    proof::mark(&mut findings, ground);
+    answers::excuse(outcome, &findings);
+    answers::give(&engine.catalogue, options, outcome, &findings);
     assemble::sort(&mut findings, ground);
+    let traces = leftover::traces(&sources, &traces::private_files(&findings, &sources));
+    outcome.keys = traces::keys(&findings, traces.keys, &sources);
+    let history = traces.commands.into_iter();
+    outcome.history =
+        history.map(|command| traces::history(command, &sources, options.show_secrets)).collect();
+    outcome.gaps.extend(traces.problems.into_iter().map(|(source, path, reason)| Gap {
+        kind: GapKind::Limited,
+        volume: sources.get(source).map(|source| source.volume.clone()).unwrap_or_default(),
+        disk_offset: None,
+        length: None,
+        path: (!path.is_empty()).then(|| crate::location::escape(&path)),
+        reason,
+    }));
     outcome.findings = findings;
     outcome.gaps.sort();
     outcome.gaps.dedup();
@@ -246,6 +387,8 @@ fn summarise(image: String, outcome: &Outcome, options: &Options) -> Summary {
         possible: outcome.possible,
         counted_only: outcome.counted_only,
         coverage: outcome.coverage,
+        notes: outcome.notes.clone(),
+        container: (outcome.container.size > 0).then_some(outcome.container),
         checks: outcome.checks.clone(),
         ..Summary::default()
     };
@@ -272,9 +415,12 @@ fn summarise(image: String, outcome: &Outcome, options: &Options) -> Summary {
         GapKind::Unread | GapKind::Opaque | GapKind::Damaged => !options.accept_gaps,
         GapKind::Limited => options.strict,
     });
+    let (missing, not_made) = summary.missing_checks();
+    summary.unchecked = missing;
+    let incomplete = incomplete || (missing > 0 && !options.accept_gaps) || (not_made > 0 && options.strict);
     summary.exit_reason = if read == 0 {
         ExitReason::Unreadable
-    } else if incomplete || !outcome.coverage.is_whole() {
+    } else if incomplete || !outcome.coverage.is_whole() || !outcome.container.is_whole() {
         ExitReason::Incomplete
     } else if failing {
         ExitReason::Findings
@@ -282,6 +428,11 @@ fn summarise(image: String, outcome: &Outcome, options: &Options) -> Summary {
         ExitReason::Clean
     };
     summary
+}
+
+/// What could not be had, without a place.
+fn unread(reason: String) -> Gap {
+    Gap { kind: GapKind::Unread, volume: String::new(), disk_offset: None, length: None, path: None, reason }
 }
 
 impl Disk {
@@ -317,15 +468,17 @@ impl Disk {
                 ),
             },
         );
-        let unread = self.image.facts().unread.iter().map(|reason| Gap {
-            kind: GapKind::Unread,
-            volume: String::new(),
-            disk_offset: None,
-            length: None,
-            path: None,
-            reason: reason.clone(),
-        });
+        let unread = self.image.facts().unread.iter().cloned().map(unread);
         opaque.chain(cut).chain(unread).collect()
+    }
+
+    /// Bytes that may be swept. Compression makes of a byte at most some 1,000; tables that show much more than
+    /// that show the same bytes again and again.
+    fn budget(&self) -> u64 {
+        const RATIO_MAX: u64 = 2048;
+        /// Small images may repeat themselves as much as they like.
+        const LEAST: u64 = 4 << 30;
+        self.stored_size.saturating_mul(RATIO_MAX).max(LEAST)
     }
 
     fn opaque_bytes(&self) -> u64 {

@@ -3,7 +3,8 @@
 use super::candidate::Candidate;
 use super::ground::{Ground, Land, Stretch};
 use super::prefilter::{Hit, Prefilter};
-use crate::detect::{Detector, Match, Scratch, Window};
+use crate::coverage::Gap;
+use crate::detect::{Detector, Match, SEAM_LEN, Scratch, Window};
 use crate::filesystem::EntryId;
 use crate::finding::Secret;
 use crate::location::State;
@@ -26,6 +27,11 @@ pub(super) struct Bench {
     pub(super) hits: Vec<Hit>,
     pub(super) buffer: Vec<u8>,
     pub(super) out: Vec<Candidate>,
+    /// Places where bytes may be written as text, and how many runs deep the look is.
+    pub(super) places: Vec<usize>,
+    pub(super) coded_depth: usize,
+    /// What was cut in such runs.
+    pub(super) cuts: Vec<Gap>,
     scratch: Scratch,
     narrow: Vec<u8>,
     stretch: Stretch,
@@ -71,6 +77,18 @@ pub(super) struct Content<'a> {
 pub(super) trait ToDisk: std::fmt::Debug {
     /// The disk offset of one byte, where it has one.
     fn to_disk(&self, logical: u64) -> Option<u64>;
+
+    /// The offset that a report gives for one byte.
+    fn told(&self, logical: u64) -> u64 {
+        logical
+    }
+
+    /// For a member of decoded content: the same byte in what the member was taken from, by that one's own
+    /// path (empty for the content of the disk) and offset.
+    fn in_container(&self, logical: u64) -> Option<(&str, u64)> {
+        let _ = logical;
+        None
+    }
 }
 
 /// Content that is nowhere on the disk as it is.
@@ -121,9 +139,14 @@ impl Bench {
     ) {
         let mut hits = std::mem::take(&mut self.hits);
         hits.sort_unstable();
+        let skew = to_usize(disk % to_u64(SEAM_LEN));
         for hit in &hits {
             let length = tools.hit_length(hit);
-            if wanted(hit.offset..hit.offset.saturating_add(length)) {
+            let is_hopeless = || {
+                hit.encoding == Encoding::Narrow
+                    && tools.detector.is_hopeless(hit.literal, bytes, hit.offset, skew)
+            };
+            if wanted(hit.offset..hit.offset.saturating_add(length)) && !is_hopeless() {
                 self.at_disk(tools, disk, bytes, hit, length);
             }
         }
@@ -243,6 +266,45 @@ impl Bench {
         self.view = Some(view);
     }
 
+    /// Looks at what its owner has around the byte at `place` of the disk, up to `reach` bytes on each side:
+    /// the content, and the byte's position in it.
+    pub(super) fn around(
+        &mut self,
+        tools: &Tools<'_>,
+        place: u64,
+        reach: u64,
+        look: &mut dyn FnMut(&mut Self, &Content<'_>, usize),
+    ) {
+        let Some(stretch) = tools.ground.at(place) else { return };
+        let Some(land) = tools.ground.lands.get(stretch.land) else { return };
+        let offset = stretch.to_volume(place);
+        let hold = land.hold(offset);
+        if hold.zone == Zone::Content && hold.owner.is_some_and(|owner| owner.form == Form::Encoded) {
+            return;
+        }
+        let Some(view) = self.take_view(stretch.land, land, &hold) else { return };
+        let at = hold.logical_at(offset);
+        let wanted = at.saturating_sub(reach)..at.saturating_add(reach);
+        let (start, bytes) = view.1.read(land.reader.as_ref(), wanted);
+        let bounds = view.1.bounds();
+        let to_disk = Stitched { view: &view.1, land };
+        let content = Content {
+            land: stretch.land,
+            entry: hold.stream(),
+            state: land.state(&hold),
+            bytes: &bytes,
+            logical: start,
+            is_stream: hold.owner.is_some(),
+            at_start: start == bounds.start,
+            at_end: start.saturating_add(to_u64(bytes.len())) >= bounds.end,
+            member: None,
+            decoded: false,
+            to_disk: &to_disk,
+        };
+        look(self, &content, to_usize(at.saturating_sub(start)));
+        self.view = Some(view);
+    }
+
     /// The view of a hold, from the cache where the last one fits.
     fn take_view(&mut self, land_index: usize, land: &Land, hold: &Hold) -> Option<(ViewKey, View)> {
         let owner = hold.stream();
@@ -329,10 +391,11 @@ fn candidate(
         land: content.land,
         entry: content.entry,
         state: content.state,
-        file_offset: content.is_stream.then_some(logical),
+        file_offset: content.is_stream.then(|| content.to_disk.told(logical)),
         disk_offset: content.to_disk.to_disk(logical),
         length: to_u64(found.secret.len().saturating_mul(width)),
         member: content.member.map(str::to_owned),
+        container: content.to_disk.in_container(logical).map(|(path, at)| (path.to_owned(), at)),
         decoded: content.decoded,
         rule: found.rule,
         severity: found.severity,

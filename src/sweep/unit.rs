@@ -2,11 +2,13 @@
 
 use super::Encoded;
 use super::blank;
+use super::coded;
 use super::confirm::{Bench, Tools, to_u64, to_usize};
 use super::inner::is_decoded;
 use crate::content::{self, HEAD};
 use crate::coverage::Coverage;
 use crate::io::{Backing, ReadAt};
+use crate::location::State;
 use std::ops::Range;
 
 /// Bytes read at a time where the disk is not memory-mapped.
@@ -28,6 +30,10 @@ pub(super) struct Unread {
 pub(super) struct Swept {
     pub(super) coverage: Coverage,
     pub(super) unread: Vec<Unread>,
+    /// Ranges that went through the matchers, with what owns them, in order.
+    pub(super) written: Vec<(Range<u64>, Option<State>)>,
+    /// Bytes that were looked at, zeros among them.
+    pub(super) looked_at: u64,
     /// Streams whose first bytes a decoder knows.
     pub(super) containers: Vec<Encoded>,
 }
@@ -105,11 +111,13 @@ impl Sweep<'_, '_> {
                 Some(bytes) => {
                     let before = self.bench.out.len();
                     let counted = self.swept.coverage;
+                    let written = self.swept.written.len();
                     self.piece(at, bytes);
                     let length = to_u64(bytes.len());
                     if disk.faulted(at, length) {
                         self.bench.out.truncate(before);
                         self.swept.coverage = counted;
+                        self.swept.written.truncate(written);
                         self.copied(at..at.saturating_add(length));
                     }
                     at = at.saturating_add(length.max(1));
@@ -152,10 +160,14 @@ impl Sweep<'_, '_> {
     /// Matches one contiguous piece and the seam before it.
     fn piece(&mut self, disk: u64, bytes: &[u8]) {
         self.seam(disk, bytes);
+        self.swept.looked_at = self.swept.looked_at.saturating_add(to_u64(bytes.len()));
         let skew = to_usize(disk % to_u64(blank::BLOCK));
         let mut scanned = 0_u64;
+        let mut places = std::mem::take(&mut self.bench.places);
         for range in blank::written(bytes, skew) {
             scanned = scanned.saturating_add(to_u64(range.len()));
+            let start = disk.saturating_add(to_u64(range.start));
+            self.written(start..start.saturating_add(to_u64(range.len())));
             // A literal in UTF-16 may have its first or last zero byte in a blank block.
             let from = range.start.saturating_sub(1);
             let to = range.end.saturating_add(1).min(bytes.len());
@@ -166,8 +178,12 @@ impl Sweep<'_, '_> {
                     hit.offset = hit.offset.saturating_add(from);
                 }
             }
+            coded::places(bytes, range, &mut places);
         }
         self.bench.physical(self.tools, disk, bytes, &|_| true);
+        coded::physical(self.tools, self.bench, disk, bytes, &places);
+        places.clear();
+        self.bench.places = places;
         self.heads(disk, bytes);
         let coverage = &mut self.swept.coverage;
         coverage.scanned = coverage.scanned.saturating_add(scanned);
@@ -176,6 +192,12 @@ impl Sweep<'_, '_> {
         self.tail.clear();
         self.tail.extend_from_slice(bytes.get(bytes.len().saturating_sub(keep)..).unwrap_or_default());
         self.tail_end = disk.saturating_add(to_u64(bytes.len()));
+    }
+
+    /// Takes note of bytes that go through the matchers.
+    fn written(&mut self, disk: Range<u64>) {
+        let written = &mut self.swept.written;
+        self.tools.ground.states(&disk, &mut |range, state| written.push((range, state)));
     }
 
     /// Looks at the first bytes of each stream that starts in the piece.

@@ -12,12 +12,14 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("container", &["error", "io", "location", "names"]),
     ("volume", &["error", "io", "location", "names"]),
     ("filesystem", &["error", "io", "location", "names"]),
-    ("content", &["error", "io", "location"]),
+    ("format", &["error", "io"]),
+    ("content", &["error", "format", "io", "location"]),
     ("rules", &["error"]),
     ("detect", &["error", "rules"]),
     ("ownership", &["error", "filesystem", "io", "location"]),
     ("finding", &["location", "names", "rules"]),
-    ("leftover", &["error", "filesystem", "io", "location", "rules"]),
+    ("keys", &["detect", "location"]),
+    ("leftover", &["error", "filesystem", "format", "io", "keys", "knowngood", "location", "rules"]),
     ("knowngood", &["error", "filesystem", "io"]),
     (
         "sweep",
@@ -36,11 +38,29 @@ const MAY_USE: &[(&str, &[&str])] = &[
         ],
     ),
     ("crosscheck", &["error", "filesystem", "io", "location"]),
-    ("record", &["container", "coverage", "filesystem", "finding", "leftover", "rules", "volume"]),
+    (
+        "record",
+        &[
+            "container",
+            "coverage",
+            "filesystem",
+            "finding",
+            "keys",
+            "leftover",
+            "location",
+            "redact",
+            "rules",
+            "volume",
+        ],
+    ),
     ("policy", &["error"]),
+    ("redact", &["location"]),
     (
         "report",
-        &["coverage", "error", "finding", "leftover", "location", "names", "record", "rules", "volume"],
+        &[
+            "coverage", "error", "finding", "keys", "leftover", "location", "names", "record", "rules",
+            "volume",
+        ],
     ),
 ];
 

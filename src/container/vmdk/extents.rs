@@ -1,6 +1,7 @@
 //! Extents in disk order, and grain directories and tables ("Grain Directory", "Grain Table").
 
 use super::header::Header;
+use super::stream::Stream;
 use crate::container::codec::Codec;
 use crate::container::residual::Used;
 use crate::container::sparse::{Layout, Piece, Place, peek};
@@ -76,6 +77,8 @@ impl Layout for Extents {
         let mut sparse = false;
         for (range, extent) in &self.list {
             match extent {
+                // Without its tables nobody can say what they do not refer to.
+                Extent::Sparse(extent) if extent.stream.is_some() => return Ok(false),
                 Extent::Sparse(extent) => {
                     sparse = true;
                     extent.add_metadata(used)?;
@@ -88,6 +91,10 @@ impl Layout for Extents {
             }
         }
         Ok(sparse)
+    }
+
+    fn rewrite(&self) -> &'static str {
+        "qemu-img convert -O vmdk OLD NEW, or a fresh export by the hypervisor"
     }
 }
 
@@ -106,12 +113,19 @@ pub(super) struct SparseExtent {
     fixed: Vec<Range<u64>>,
     redundant_at: Option<u64>,
     directory_length: u64,
+    /// What there is instead of tables, where the file breaks off before them.
+    stream: Option<Stream>,
 }
 
 impl SparseExtent {
     /// The extent that `header` describes, in `source`, which has number `file`.
     pub(super) fn new(header: &Header, file: usize, source: Arc<dyn ReadAt>) -> Result<Self> {
-        Ok(Self {
+        let stream = match header.is_cut() {
+            true => Some(Stream::read(source.as_ref(), header)?),
+            false => None,
+        };
+        let extent = Self {
+            stream,
             source,
             file,
             capacity: header.capacity_bytes(),
@@ -123,7 +137,30 @@ impl SparseExtent {
             fixed: header.places(),
             redundant_at: header.redundant_at(),
             directory_length: header.directory_length(),
-        })
+        };
+        if extent.stream.is_none() {
+            extent.check_room()?;
+        }
+        Ok(extent)
+    }
+
+    /// Bounds what a walk over all tables costs by the file's own length: entries that share a table are damage
+    /// at best, and each further one would cost the walk over that table again.
+    fn check_room(&self) -> Result<()> {
+        let size = self.source.size();
+        let table = self.table_entries.saturating_mul(4).next_multiple_of(512);
+        let mut held = 0u64;
+        for index in 0..self.directory_length.min(size.saturating_sub(self.directory_at)) / 4 {
+            let at = self.directory_at.saturating_add(index.saturating_mul(4));
+            let place = self.read_u32("grain directory entry", at).unwrap_or(0).saturating_mul(512);
+            let is_there = place != 0 && place < size;
+            held = held.saturating_add(if is_there { table } else { 0 });
+        }
+        if held > size {
+            let expected = format!("at most {} grain tables", size / table.max(1));
+            return Err(Error::corrupt(self.directory_at, "grain directory", expected, held / table.max(1)));
+        }
+        Ok(())
     }
 
     /// Headers, the descriptor, both directories and their tables.
@@ -161,12 +198,17 @@ impl SparseExtent {
         }
         let (grain, inside) = (offset / self.grain, offset % self.grain);
         let (table, index) = (grain / self.table_entries, grain % self.table_entries);
+        if let Some(stream) = &self.stream {
+            return self.in_stream(stream, base, offset, left, unallocated);
+        }
         let grains_left = self.table_entries.saturating_sub(index);
         let table_rest = grains_left.saturating_mul(self.grain).saturating_sub(inside);
         let entry = self.directory_at.saturating_add(table.saturating_mul(4));
         let table = match self.read_u32("grain directory entry", entry) {
             Ok(0) => return Piece { length: table_rest, place: unallocated.clone() },
             Ok(table) => table,
+            // Where the file ends before the entry, it ends before all others, too.
+            Err(error) if entry >= self.source.size() => return Piece::missing(left, &error),
             Err(error) => return Piece::missing(table_rest, &error),
         };
         let rest = self.grain.saturating_sub(inside);
@@ -184,6 +226,35 @@ impl SparseExtent {
             Ok(place) => Piece { length: rest, place },
             Err(error) => Piece::missing(rest, &error),
         }
+    }
+
+    /// As [`locate`](Self::locate), without tables.
+    fn in_stream(&self, stream: &Stream, base: u64, offset: u64, left: u64, unallocated: &Place) -> Piece {
+        let (number, inside) = (offset / self.grain, offset % self.grain);
+        if let Some(marker) = stream.grain(number) {
+            let length = self.grain.saturating_sub(inside);
+            return match self.compressed(base, number, marker) {
+                Ok(place) => Piece { length, place },
+                Err(error) => Piece::missing(length, &error),
+            };
+        }
+        let table = number / self.table_entries;
+        let next = stream.next_grain(number).unwrap_or(u64::MAX);
+        let (place, table_end) = match stream.has_table(table) {
+            true => (unallocated.clone(), table.saturating_add(1)),
+            false => {
+                let reason = Arc::clone(&stream.reason);
+                let end = stream.next_table(table).unwrap_or(u64::MAX);
+                (Place::Missing { kind: Kind::Truncated, reason }, end)
+            }
+        };
+        let end = next.min(table_end.saturating_mul(self.table_entries)).saturating_mul(self.grain);
+        Piece { length: end.saturating_sub(offset).clamp(1, left), place }
+    }
+
+    /// Why the extent is not whole, where it breaks off.
+    pub(super) fn cut(&self) -> Option<String> {
+        self.stream.as_ref().map(|stream| stream.reason.to_string())
     }
 
     /// The compressed grain whose marker is at byte `at`.
