@@ -136,7 +136,9 @@ fn the_word_of_a_vendor_gives_its_token_away() {
         format!("func getAdzunaToken() string {{ return \"{value}\" }}"),
     ];
     for text in found {
-        assert_eq!(ids(&detector, &text), ["adzuna-key"], "{text}");
+        let mut found = ids(&detector, &text);
+        found.retain(|rule| !rule.starts_with("generic-"));
+        assert_eq!(found, ["adzuna-key"], "{text}");
     }
     let refused = [
         format!("{value}  usr/lib/python3/adzuna_api_key.py"),
