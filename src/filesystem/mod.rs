@@ -220,3 +220,12 @@ pub const FILE_SYSTEMS: &[Kind] = &[
 pub fn recognise(volume: &Arc<dyn ReadAt>) -> Recognised {
     FILE_SYSTEMS.iter().find_map(|kind| (kind.probe)(volume)).unwrap_or(Recognised::Unknown)
 }
+
+/// What the kind called `name` says of a volume, where it recognises it.
+pub fn describe(name: &str, volume: &Arc<dyn ReadAt>) -> Option<Facts> {
+    let kind = FILE_SYSTEMS.iter().find(|kind| kind.name == name)?;
+    match (kind.probe)(volume)? {
+        Recognised::Plain(facts) | Recognised::Opaque { facts, .. } => Some(facts),
+        Recognised::Opened(_) | Recognised::Unknown => None,
+    }
+}

@@ -2,12 +2,12 @@
 
 use super::Options;
 use crate::container::{self, Image, Unresolved};
-use crate::error::Result;
-use crate::filesystem::{self, FileSystem, Recognised};
+use crate::error::{Error, Result};
+use crate::filesystem::{self, Facts, FileSystem, Recognised};
 use crate::io::{self, ReadAt};
 use crate::location::State;
 use crate::sweep::Land;
-use crate::volume::{self, Tiling, Volume, VolumeKind, VolumeReader};
+use crate::volume::{self, Reading, Tiling, Volume, VolumeKind, VolumeReader};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -59,13 +59,29 @@ pub fn open(path: &Path, options: &Options) -> Result<Disk> {
 
 fn open_volume(disk: &Arc<dyn ReadAt>, volume: &Volume) -> OpenVolume {
     let reader: Arc<dyn ReadAt> = Arc::new(VolumeReader::new(disk.clone(), volume.clone()));
-    let content = match volume.kind {
-        VolumeKind::Whole | VolumeKind::Partition { .. } | VolumeKind::Logical => {
-            filesystem::recognise(&reader)
-        }
-        VolumeKind::Table | VolumeKind::Gap => Recognised::Unknown,
-    };
+    let content = content(&reader, volume);
     OpenVolume { volume: volume.clone(), reader, content }
+}
+
+/// What a volume holds, or what its volume system says of it.
+fn content(reader: &Arc<dyn ReadAt>, volume: &Volume) -> Recognised {
+    let named = |kind| {
+        let facts = filesystem::describe(kind, reader);
+        facts.unwrap_or_else(|| Facts { kind, size: volume.size(), ..Facts::default() })
+    };
+    match (&volume.reading, &volume.kind) {
+        (_, VolumeKind::Table | VolumeKind::Gap) => Recognised::Unknown,
+        (Reading::Content, _) => filesystem::recognise(reader),
+        (Reading::Member(system), _) => Recognised::Plain(named(system)),
+        (Reading::Copy { system, note, .. }, _) => {
+            let mut facts = named(system);
+            facts.notes.push(note.clone());
+            Recognised::Plain(facts)
+        }
+        (Reading::Opaque { kind, reason }, _) => {
+            Recognised::Opaque { facts: named(kind), error: Error::unsupported(reason) }
+        }
+    }
 }
 
 impl OpenVolume {
