@@ -133,11 +133,13 @@ fn text(info: &Info) -> String {
     lines.push(format!("partitions  {}, sectors of {} bytes", info.scheme, info.sector_size));
     lines.extend(container.notes.iter().chain(&info.notes).map(|note| format!("note        {note}")));
     lines.push(String::new());
+    let width =
+        info.volumes.iter().map(|volume| volume.facts.name.chars().count()).max().unwrap_or(0).clamp(14, 60);
     lines.push(format!(
-        "{:<14} {:>16} {:>11}  {:<8} {:<7} {}",
+        "{:<width$} {:>16} {:>11}  {:<8} {:<7} {}",
         "volume", "disk offset", "size", "holds", "reading", "label, notes"
     ));
-    lines.extend(info.volumes.iter().map(volume_line));
+    lines.extend(info.volumes.iter().map(|volume| volume_line(volume, width)));
     let mut text = String::new();
     for line in lines {
         text.push_str(harmless(&line).trim_end());
@@ -146,7 +148,7 @@ fn text(info: &Info) -> String {
     text
 }
 
-fn volume_line(volume: &VolumeInfo) -> String {
+fn volume_line(volume: &VolumeInfo, width: usize) -> String {
     let facts = &volume.facts;
     let holds = facts.filesystem.as_ref().map_or_else(
         || match facts.kind {
@@ -163,7 +165,7 @@ fn volume_line(volume: &VolumeInfo) -> String {
     }
     remarks.extend(volume.reason.clone());
     format!(
-        "{:<14} {:>16} {:>11}  {holds:<8} {:<7} {}",
+        "{:<width$} {:>16} {:>11}  {holds:<8} {:<7} {}",
         facts.name,
         facts.disk_offset,
         words::size(facts.size),

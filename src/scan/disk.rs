@@ -120,6 +120,14 @@ impl OpenVolume {
         }
     }
 
+    /// Bytes of the volume that are not on this disk, where there are any.
+    pub fn absent(&self) -> Option<u64> {
+        let Volume { reading, kind, .. } = &self.volume;
+        let counts = *reading == Reading::Content && *kind == VolumeKind::Logical;
+        let absent = self.volume.size().saturating_sub(self.volume.present());
+        (counts && absent > 0).then_some(absent)
+    }
+
     /// Whether the whole volume is a hole in its container.
     fn is_blank(&self) -> bool {
         let mut at = 0;

@@ -325,7 +325,17 @@ impl Disk {
             path: None,
             reason: reason.clone(),
         });
-        opaque.chain(cut).chain(unread).collect()
+        let absent = self.volumes.iter().filter_map(|volume| {
+            Some(Gap {
+                kind: GapKind::Unread,
+                volume: volume.volume.name.clone(),
+                disk_offset: None,
+                length: Some(volume.absent()?),
+                path: None,
+                reason: "this part of the volume lies on a device that is not in the image".to_owned(),
+            })
+        });
+        opaque.chain(cut).chain(absent).chain(unread).collect()
     }
 
     fn opaque_bytes(&self) -> u64 {

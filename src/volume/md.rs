@@ -119,7 +119,10 @@ fn copy_note(member: &Member, latest: u64, name: &str) -> String {
     if member.events == latest {
         return format!("another half of the mirror {name}; its file system is read once");
     }
-    format!("a half of the mirror {name} that fell out at event {}, of {latest}: swept as it is", member.events)
+    format!(
+        "a half of the mirror {name} that fell out at event {}, of {latest}: swept as it is",
+        member.events
+    )
 }
 
 fn unread(member: &Member, name: &str) -> String {
@@ -128,14 +131,17 @@ fn unread(member: &Member, name: &str) -> String {
     match member.role {
         None => format!("a spare or failed member of the {level} array {name}"),
         Some(role) if member.level == 1 => format!("half {role} of the mirror {name}, not yet filled"),
-        Some(role) => format!("member {role} of the {level} array {name} of {devices}, metadata {version}: not read"),
+        Some(role) => {
+            format!("member {role} of the {level} array {name} of {devices}, metadata {version}: not read")
+        }
     }
 }
 
 /// What the bytes outside of the data are.
 fn areas(member: &Member, size: u64) -> Vec<Area> {
     let end = member.start.saturating_add(member.length).min(size);
-    let area = |start: u64, end: u64| (start < end).then_some(Area { range: start..end, state: State::Metadata });
+    let area =
+        |start: u64, end: u64| (start < end).then_some(Area { range: start..end, state: State::Metadata });
     area(0, member.start.min(size)).into_iter().chain(area(end, size)).collect()
 }
 
@@ -145,7 +151,8 @@ fn look(volume: &dyn ReadAt) -> Option<Member> {
     // Version 1.0: at least 8 KiB from the end, on a multiple of 4 KiB.
     let near_end = (size / SECTOR).checked_sub(16).map(|sector| (sector & !7).saturating_mul(SECTOR));
     let places = [(Some(0), "1.1"), (Some(4096), "1.2"), (near_end, "1.0")];
-    let version_1 = places.into_iter().find_map(|(at, version)| version_1(volume, at?, version).ok().flatten());
+    let version_1 =
+        places.into_iter().find_map(|(at, version)| version_1(volume, at?, version).ok().flatten());
     // Version 0.90: the last whole 64 KiB.
     let last = (size & !0xffff).checked_sub(0x1_0000);
     version_1.or_else(|| version_0(volume, last?).ok().flatten()).filter(|member| member.start < size)

@@ -19,6 +19,7 @@ mod gate;
 mod hostile_containers;
 mod image_files;
 mod knowngood;
+mod layers;
 mod leftovers;
 mod ntfs;
 mod prefilter;

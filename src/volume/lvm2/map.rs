@@ -109,7 +109,10 @@ impl Mapper<'_> {
             return Err(Error::corrupt(0, "segment", "a volume of the group", found));
         }
         if out.len() > SEGMENTS_MAX {
-            return Err(Error::new(Kind::LimitExceeded, format!("more than {SEGMENTS_MAX} pieces in one volume")));
+            return Err(Error::new(
+                Kind::LimitExceeded,
+                format!("more than {SEGMENTS_MAX} pieces in one volume"),
+            ));
         }
         Ok(())
     }

@@ -109,7 +109,12 @@ fn in_force(volume: &dyn ReadAt, start: u64, size: u64) -> Result<Option<Text>> 
     }
     let (found, sum) = (fields.le_u32(0)?, checksum(fields.bytes(4, 508)?));
     if found != sum {
-        return Err(Error::corrupt(start, "metadata area checksum", format!("{sum:#x}"), format!("{found:#x}")));
+        return Err(Error::corrupt(
+            start,
+            "metadata area checksum",
+            format!("{sum:#x}"),
+            format!("{found:#x}"),
+        ));
     }
     let size = fields.le_u64(32)?.min(size);
     for slot in (40_usize..).step_by(24).take(SLOTS) {
@@ -152,7 +157,8 @@ fn left_behind(volume: &dyn ReadAt, start: u64, size: u64) -> Option<Text> {
     let bytes = read_vec(volume, start, usize::try_from(length).ok()?).ok()?;
     // Each text starts in a sector of its own, with the group's name and an opening brace.
     let starts = (512..bytes.len()).step_by(512).filter(|&at| {
-        let line = bytes.get(at..).unwrap_or_default().split(|&byte| byte == b'\n').next().unwrap_or_default();
+        let line =
+            bytes.get(at..).unwrap_or_default().split(|&byte| byte == b'\n').next().unwrap_or_default();
         line.ends_with(b" {") && line.len() < 130 && line.is_ascii()
     });
     starts.filter_map(|at| parsed(bytes.get(at..)?).ok()).max_by_key(|text| text.sequence)
@@ -161,7 +167,8 @@ fn left_behind(volume: &dyn ReadAt, start: u64, size: u64) -> Option<Text> {
 fn parsed(bytes: &[u8]) -> Result<Text> {
     let root = text::parse(bytes)?;
     let sequence = root.sections().next().and_then(|(_, group)| group.number("seqno"));
-    let sequence = sequence.ok_or_else(|| Error::corrupt(0, "volume group text", "a sequence number", "none"))?;
+    let sequence =
+        sequence.ok_or_else(|| Error::corrupt(0, "volume group text", "a sequence number", "none"))?;
     Ok(Text { sequence, root })
 }
 

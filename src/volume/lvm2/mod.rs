@@ -53,7 +53,7 @@ pub(super) fn assemble(
     for group in groups(&physical, notes) {
         let members = members(&group, &physical, volumes, notes);
         claimed.extend(members.iter().map(|(_, at)| *at));
-        logical.extend(of_group(&group, &members, volumes, notes));
+        logical.extend(of_group(&group, &members, &physical, volumes, notes));
         for (name, at) in &members {
             if let (Some(member), Some(physical)) = (group.members.get(name), physical.get(*at))
                 && let Some(volume) = volumes.get_mut(physical.index)
@@ -133,11 +133,12 @@ fn members(
 fn of_group(
     group: &Group,
     members: &[(String, usize)],
+    physical: &[Physical],
     volumes: &[Volume],
     notes: &mut Vec<String>,
 ) -> Vec<Volume> {
-    let physical = members.iter().filter_map(|(name, at)| Some((name.as_str(), *at)));
-    let present = physical.filter_map(|(name, at)| Some((name, volumes.get(at)?))).collect();
+    let volume = |at: &usize| volumes.get(physical.get(*at)?.index);
+    let present = members.iter().filter_map(|(name, at)| Some((name.as_str(), volume(at)?))).collect();
     parts::volumes(&Mapper { group, present }, notes)
 }
 

@@ -31,7 +31,8 @@ const KINDS: &[(&str, &str)] = &[
 
 /// The name for reports of a type of segments.
 fn kind(part: &str) -> &'static str {
-    let is = |name: &str| part.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with('_'));
+    let is =
+        |name: &str| part.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with('_'));
     KINDS.iter().find(|(name, _)| is(name)).map_or(SYSTEM, |(_, shown)| shown)
 }
 
@@ -144,11 +145,18 @@ fn volume(
     place: Option<&Use<'_>>,
 ) -> Volume {
     let mut volume = Volume::new(name, VolumeKind::Logical, length, segments);
+    // Kept for the day on which a pool's metadata has to be repaired.
+    let is_spare = name.ends_with("_pmspare");
+    if is_spare {
+        volume.areas = vec![Area { range: 0..length, state: State::Metadata }];
+        volume.reading = Reading::Member(SYSTEM);
+    }
     let Some(place) = place else { return volume };
     let by = full_name(mapper, place.by);
     let shown = |of: &str| format!("{of}: not read");
     let kind = kind(&place.part.kind);
-    let is_metadata = ["_tmeta", "_cmeta", "_rmeta_", "_mlog", "_vmeta"].iter().any(|mark| name.contains(mark));
+    let is_metadata =
+        ["_tmeta", "_cmeta", "_rmeta_", "_mlog", "_vmeta"].iter().any(|mark| name.contains(mark));
     volume.reading = match place.part.kind.as_str() {
         _ if is_metadata => {
             volume.areas = vec![Area { range: 0..length, state: State::Metadata }];

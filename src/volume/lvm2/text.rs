@@ -68,15 +68,17 @@ impl Section {
 
     /// All strings in this section's values and lists.
     pub(super) fn strings(&self) -> impl Iterator<Item = &str> {
-        self.values.values().flat_map(|value| match value {
-            Value::Text(_) => std::slice::from_ref(value).iter(),
-            Value::List(values) => values.iter(),
-            _ => [].iter(),
-        })
-        .filter_map(|value| match value {
-            Value::Text(text) => Some(text.as_str()),
-            _ => None,
-        })
+        self.values
+            .values()
+            .flat_map(|value| match value {
+                Value::Text(_) => std::slice::from_ref(value).iter(),
+                Value::List(values) => values.iter(),
+                _ => [].iter(),
+            })
+            .filter_map(|value| match value {
+                Value::Text(text) => Some(text.as_str()),
+                _ => None,
+            })
     }
 }
 
@@ -173,7 +175,8 @@ impl Parser<'_> {
 
     fn name(&mut self) -> Result<String> {
         let start = self.at;
-        let is_part = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.' | b'+' | b'/');
+        let is_part =
+            |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.' | b'+' | b'/');
         while self.peek().is_some_and(is_part) {
             self.step();
         }
@@ -243,7 +246,8 @@ impl Parser<'_> {
             self.step();
         }
         let digits = self.text.get(start..self.at).and_then(|digits| std::str::from_utf8(digits).ok());
-        let number = digits.and_then(|digits| digits.split('.').next()).and_then(|digits| digits.parse().ok());
+        let number =
+            digits.and_then(|digits| digits.split('.').next()).and_then(|digits| digits.parse().ok());
         number.map(Value::Number).ok_or_else(|| self.wrong("a number of 64 bits"))
     }
 }
@@ -267,7 +271,9 @@ mod tests {
     #[test]
     fn broken_text_is_an_error_and_never_more() {
         let deep = "a {".repeat(100_000);
-        for text in ["a", "a =", "a = [", "a = \"x", "a {", "= 1", "a = 99999999999999999999", &deep, "a = [,,"] {
+        for text in
+            ["a", "a =", "a = [", "a = \"x", "a {", "= 1", "a = 99999999999999999999", &deep, "a = [,,"]
+        {
             assert!(parse(text.as_bytes()).is_err(), "{}", &text[..text.len().min(20)]);
         }
     }
