@@ -6,6 +6,7 @@
 
 mod entry;
 mod ext4;
+mod fat;
 mod ntfs;
 mod recognise;
 mod runs;
@@ -198,8 +199,7 @@ pub const FILE_SYSTEMS: &[Kind] = &[
     recognise::bitlocker::KIND,
     ntfs::KIND,
     ext4::KIND,
-    recognise::exfat::KIND,
-    recognise::fat::KIND,
+    fat::KIND,
     recognise::swap::KIND,
     recognise::unread::XFS,
     recognise::unread::BTRFS,

@@ -15,6 +15,7 @@ mod containers;
 mod content;
 mod detect;
 mod ext4;
+mod fat;
 mod gate;
 mod hostile_containers;
 mod image_files;
