@@ -14,6 +14,7 @@ pub mod detect;
 pub mod error;
 pub mod filesystem;
 pub mod finding;
+mod format;
 pub mod io;
 pub mod knowngood;
 pub mod leftover;

@@ -99,6 +99,9 @@ pub struct Summary {
     pub counted_only: u64,
     /// Byte counts.
     pub coverage: Coverage,
+    /// Bytes that only the container knows, apart from the disk's; absent where there are none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub container: Option<Coverage>,
     /// Gaps by kind.
     pub gaps: BTreeMap<String, u64>,
     /// Checks and how they ended.

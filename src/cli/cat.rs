@@ -19,7 +19,8 @@ const PLACES: &str = "Places:\n  \
     p3:/a.exe:Zone.Identifier                   an alternate data stream\n  \
     p3:/a.txt:xattr:user.comment                an extended attribute\n  \
     'disk.qcow2 / p3 ext4 / etc/shadow @ 1204'  a place from a report\n  \
-    p3, disk                                    a volume, the whole disk\n\n\
+    p3, disk                                    a volume, the whole disk\n  \
+    container, container:2, snapshot:1          the container's own file, an internal snapshot\n\n\
     Any place may end in ' @ OFFSET' or ' @ OFFSET+LENGTH' in bytes, also with 0x.\n\
     In names, %XX stands for the byte XX.";
 

@@ -6,6 +6,7 @@ use super::output::{self, unwritable};
 use crate::container;
 use crate::error::Result;
 use crate::filesystem::Recognised;
+use crate::io::Backing;
 use crate::location::{escape, harmless};
 use crate::record::VolumeFacts;
 use crate::report::words;
@@ -40,10 +41,32 @@ pub(super) struct Args {
 struct Info {
     image: String,
     container: container::Facts,
+    allocation: Allocation,
     scheme: &'static str,
     sector_size: u64,
     notes: Vec<String>,
     volumes: Vec<VolumeInfo>,
+}
+
+/// How much of the disk the container stores, in bytes.
+#[derive(Clone, Copy, Debug, Default, Serialize)]
+struct Allocation {
+    /// Bytes of the disk that are stored, compressed or not.
+    allocated: u64,
+    /// Bytes of the disk that are stored compressed.
+    compressed: u64,
+    /// Bytes of the disk that cannot be had: in a parent that was not given, or lost.
+    missing: u64,
+    /// Bytes of the container's files that are neither disk nor tables; absent where they cannot be counted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    outside: Option<u64>,
+}
+
+/// What is said of an image that does not open.
+#[derive(Debug, Serialize)]
+struct Refused<'a> {
+    image: &'a str,
+    error: String,
 }
 
 /// A volume, and how far it is read.
@@ -58,10 +81,20 @@ struct VolumeInfo {
 }
 
 pub(super) fn run(args: &Args) -> Result<Exit> {
-    let disk = scan::open(&args.image, &args.input.options())?;
-    let name = args.image.file_name().unwrap_or(args.image.as_os_str());
-    let info = info(&disk, escape(name.as_encoded_bytes()));
+    let name = escape(args.image.file_name().unwrap_or(args.image.as_os_str()).as_encoded_bytes());
     let mut out = output::stdout();
+    let disk = match scan::open(&args.image, &args.input.options()) {
+        Ok(disk) => disk,
+        Err(error) => {
+            if matches!(args.format, Format::Json) {
+                let refused = Refused { image: &name, error: error.to_string() };
+                serde_json::to_writer_pretty(&mut out, &refused).map_err(|error| unwritable(error.into()))?;
+                out.write_all(b"\n").and_then(|()| out.flush()).map_err(unwritable)?;
+            }
+            return Err(error);
+        }
+    };
+    let info = info(&disk, name);
     match args.format {
         Format::Json => {
             serde_json::to_writer_pretty(&mut out, &info).map_err(|error| unwritable(error.into()))?;
@@ -70,7 +103,9 @@ pub(super) fn run(args: &Args) -> Result<Exit> {
         Format::Text => out.write_all(text(&info).as_bytes()).map_err(unwritable)?,
     }
     out.flush().map_err(unwritable)?;
-    let complete = info.volumes.iter().all(|volume| volume.reading != "opaque");
+    let complete = info.volumes.iter().all(|volume| volume.reading != "opaque")
+        && info.container.unread.is_empty()
+        && info.allocation.missing == 0;
     Ok(if complete { Exit::Clean } else { Exit::Incomplete })
 }
 
@@ -78,11 +113,52 @@ fn info(disk: &Disk, image: String) -> Info {
     Info {
         image,
         container: disk.image.facts().clone(),
+        allocation: allocation(disk),
         scheme: disk.tiling.scheme,
         sector_size: disk.tiling.sector_size,
         notes: disk.tiling.notes.clone(),
         volumes: disk.volumes.iter().map(volume).collect(),
     }
+}
+
+/// Walks the tables of the container; nothing of the disk's bytes is read.
+fn allocation(disk: &Disk) -> Allocation {
+    let mut allocation = Allocation::default();
+    let image = disk.image.as_ref();
+    let mut at = 0u64;
+    while at < image.size() {
+        let rest = image.size().saturating_sub(at);
+        let Ok(extent) = image.map(at, rest) else {
+            allocation.missing = allocation.missing.saturating_add(rest);
+            break;
+        };
+        let length = extent.length.clamp(1, rest);
+        let stored = match extent.backing {
+            Backing::Hole => 0,
+            Backing::Missing { .. } => {
+                allocation.missing = allocation.missing.saturating_add(length);
+                0
+            }
+            Backing::Stored { .. } => length,
+            Backing::Encoded { .. } => {
+                allocation.compressed = allocation.compressed.saturating_add(length);
+                length
+            }
+        };
+        allocation.allocated = allocation.allocated.saturating_add(stored);
+        at = at.saturating_add(length);
+    }
+    // A tree of files has no places of its own, and nothing in it is compressed by a container.
+    if image.is_logical() || image.facts().compression.is_none() {
+        allocation.compressed = 0;
+    }
+    allocation.outside = image.residual().ok().map(|all| {
+        let remains = all.iter().flat_map(|residual| &residual.remains);
+        remains
+            .map(|remains| remains.range.end.saturating_sub(remains.range.start))
+            .fold(0, u64::saturating_add)
+    });
+    allocation
 }
 
 fn volume(mounted: &OpenVolume) -> VolumeInfo {
@@ -116,20 +192,32 @@ fn text(info: &Info) -> String {
             words::size(container.virtual_size),
             words::grouped(container.virtual_size)
         ),
-        format!("stored      {}", words::size(container.stored_size)),
+        format!(
+            "stored      {} ({} bytes)",
+            words::size(container.stored_size),
+            words::grouped(container.stored_size)
+        ),
+        allocated(&info.allocation),
     ];
-    let optional = [
-        ("compression", &container.compression),
-        ("creator", &container.creator),
-        ("parent", &container.parent),
-    ];
-    for (name, value) in optional {
-        lines.extend(value.iter().map(|value| format!("{name:<11} {value}")));
+    if !container.wrapping.is_empty() {
+        lines.insert(1, format!("wrapping    {}", container.wrapping.join(", ")));
     }
+    if let Some(outside) = info.allocation.outside.filter(|&outside| outside > 0) {
+        lines.push(format!("outside     {} of the file are neither disk nor tables", words::size(outside)));
+    }
+    let none = "none".to_owned();
+    let always = [
+        ("compression", container.compression.as_ref().unwrap_or(&none)),
+        ("encryption", container.encryption.as_ref().unwrap_or(&none)),
+        ("parent", container.parent.as_ref().unwrap_or(&none)),
+    ];
+    lines.extend(always.map(|(name, value)| format!("{name:<11} {value}")));
+    lines.extend(container.creator.iter().map(|creator| format!("creator     {creator}")));
     lines.extend(container.identifiers.iter().map(|(name, value)| format!("{name:<11} {value}")));
     if !container.snapshots.is_empty() {
         lines.push(format!("snapshots   {}", container.snapshots.join(", ")));
     }
+    lines.extend(container.unread.iter().map(|reason| format!("not read    {reason}")));
     lines.push(format!("partitions  {}, sectors of {} bytes", info.scheme, info.sector_size));
     lines.extend(container.notes.iter().chain(&info.notes).map(|note| format!("note        {note}")));
     lines.push(String::new());
@@ -146,6 +234,18 @@ fn text(info: &Info) -> String {
         text.push('\n');
     }
     text
+}
+
+fn allocated(allocation: &Allocation) -> String {
+    let size = words::size;
+    let mut line = format!("allocated   {}", size(allocation.allocated));
+    if allocation.compressed > 0 {
+        line.push_str(&format!(", {} of it compressed", size(allocation.compressed)));
+    }
+    if allocation.missing > 0 {
+        line.push_str(&format!("; {} cannot be had", size(allocation.missing)));
+    }
+    line
 }
 
 fn volume_line(volume: &VolumeInfo, width: usize) -> String {

@@ -12,15 +12,18 @@ mod crosscheck;
 mod diff;
 mod entries;
 mod exit;
+mod images;
 mod info;
 mod input;
 mod listing;
 mod ls;
 mod output;
+mod overview;
 mod progress;
 mod report;
 mod resolve;
 mod rules;
+mod rules_cost;
 mod scan;
 mod wanted;
 

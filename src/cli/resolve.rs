@@ -38,10 +38,29 @@ fn volume(disk: &Disk, name: &str) -> Result<Arc<dyn ReadAt>> {
             ),
         )),
         (None, _) => {
+            if let Some(outside) = outside(disk, name)? {
+                return Ok(outside);
+            }
             let message = format!("no volume `{}`; there are {}", escape(name.as_bytes()), all.join(", "));
             Err(Error::new(Kind::NotFound, message))
         }
     }
+}
+
+/// A file of the container, or the disk as an internal snapshot has it, by its name in reports.
+fn outside(disk: &Disk, name: &str) -> Result<Option<Arc<dyn ReadAt>>> {
+    let (kind, number) = name.split_once(':').unwrap_or((name, "1"));
+    let Some(index) = number.parse::<usize>().ok().and_then(|number| number.checked_sub(1)) else {
+        return Ok(None);
+    };
+    Ok(match kind {
+        "container" => disk.image.residual()?.into_iter().nth(index).map(|residual| residual.file),
+        "snapshot" => {
+            let snapshot = disk.image.snapshots().into_iter().nth(index).transpose()?;
+            snapshot.map(|snapshot| snapshot.disk)
+        }
+        _ => None,
+    })
 }
 
 /// Opens a stream of an entry. Without a volume, every file system is asked, and one has to answer.

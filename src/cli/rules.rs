@@ -26,6 +26,8 @@ pub(super) enum Command {
         #[arg(value_name = "FILE")]
         files: Vec<PathBuf>,
     },
+    /// Measure what rules and their keywords cost on an image or any other file
+    Cost(super::rules_cost::Args),
     /// Show what a rule finds and how to remove it
     Explain {
         /// Identifier of the rule
@@ -37,7 +39,10 @@ pub(super) enum Command {
 }
 
 pub(super) fn run(command: &Command) -> Result<Exit> {
-    let (Command::List { files } | Command::Check { files } | Command::Explain { files, .. }) = command;
+    let files = match command {
+        Command::List { files } | Command::Check { files } | Command::Explain { files, .. } => files,
+        Command::Cost(arguments) => return super::rules_cost::run(arguments),
+    };
     let set = scan::rules(files)?;
     for warning in set.warnings() {
         output::say(warning);
@@ -57,6 +62,7 @@ pub(super) fn run(command: &Command) -> Result<Exit> {
             }
             format!("{count} rules, {} literals, {} problems\n", detector.literals().len(), problems.len())
         }
+        Command::Cost(_) => String::new(),
         Command::Explain { rule, .. } => explain(set.get(rule).ok_or_else(|| {
             let rule = escape(rule.as_bytes());
             Error::new(Kind::NotFound, format!("no rule `{rule}`; `residue rules list` names them"))

@@ -2,31 +2,42 @@
 
 use super::entries;
 use super::exit::Exit;
+use super::images::{self, Chosen};
 use super::input::Input;
 use super::listing::{self, Select};
 use super::output::{self, Outputs, Wanted};
+use super::overview::Overview;
 use super::progress::Progress;
 use super::wanted::{Reports, Rules};
 use crate::error::{Error, Kind, Result};
 use crate::io::{self, Access};
 use crate::location::escape;
-use crate::record::{Record, Summary};
+use crate::record::{ExitReason, Record, Summary};
 use crate::report::{Accepted, Gate, words};
-use crate::scan::{self, Engine, Options};
+use crate::scan::{self, Disk, Engine, Options};
 use sha2::{Digest as _, Sha256};
 use std::path::{Path, PathBuf};
 
 #[derive(Clone, Debug, clap::Args)]
 pub(super) struct Args {
-    /// Images to scan
-    #[arg(required = true, value_name = "IMAGE")]
+    /// Images to scan; a directory is scanned as the tree of files that it holds
+    #[arg(required_unless_present = "folders", value_name = "IMAGE")]
     images: Vec<PathBuf>,
+    /// Scan every disk image in this folder and below; may be given several times
+    #[arg(long = "images", value_name = "FOLDER")]
+    folders: Vec<PathBuf>,
     #[command(flatten)]
     input: Input,
     #[command(flatten)]
     reports: Reports,
     #[command(flatten)]
     rules: Rules,
+    /// Scan what internal snapshots show and the active state does not, in the order of their disks
+    #[arg(long)]
+    snapshots: bool,
+    /// Compare the digests that the image stores of itself (E01) with its bytes
+    #[arg(long)]
+    verify: bool,
     /// Show secrets in full; the report is then as secret as they are
     #[arg(long)]
     show_secrets: bool,
@@ -69,16 +80,22 @@ pub(super) fn run(args: &Args) -> Result<Exit> {
     }
     let entries = wanted.iter().any(Wanted::entries);
     let outputs = args.reports.create(&wanted)?;
+    let chosen = images::choose(&args.images, &args.folders)?;
     let mut run = Run { args, engine, options, accepted, outputs, entries };
-    let mut exit = Exit::Clean;
-    for image in &args.images {
-        let summary = run.image(image)?;
+    let (mut exit, mut overview) = (Exit::Clean, Overview::default());
+    for Chosen { path, name } in &chosen {
+        run.options.name.clone_from(name);
+        let summary = run.image(path)?;
+        overview.add(&summary);
         if !args.quiet && args.reports.is_silent() {
             output::say(&format!("{}: {}", summary.image, words::decision(&summary)));
         }
         exit = exit.max(summary.exit_reason.into());
     }
     run.outputs.finish()?;
+    if !args.quiet {
+        overview.lines().iter().for_each(|line| output::say(line));
+    }
     Ok(exit)
 }
 
@@ -87,6 +104,8 @@ fn options(args: &Args) -> Result<Options> {
     let policy = args.rules.policy();
     Ok(Options {
         threads: args.threads,
+        snapshots: args.snapshots,
+        verify: args.verify,
         show_secrets: args.show_secrets,
         only: args.only.clone(),
         skip: args.skip.clone(),
@@ -130,7 +149,8 @@ struct Run<'a> {
 impl Run<'_> {
     /// Scans one image into the reports. An image that cannot be read is a result, too: its summary says so.
     fn image(&mut self, image: &Path) -> Result<Summary> {
-        let hash = self.args.hash || self.args.attest.is_some();
+        let directory = image.is_dir();
+        let hash = (self.args.hash || self.args.attest.is_some()) && !directory;
         let (summary, digest) = std::thread::scope(|threads| {
             let hasher = hash.then(|| threads.spawn(|| image_sha256(image)));
             let summary = self.scan(image);
@@ -139,9 +159,18 @@ impl Run<'_> {
         });
         let mut summary = summary?;
         if summary.error.is_none() {
-            summary.image_sha256 = digest.transpose()?;
+            match digest.transpose() {
+                Ok(digest) => summary.image_sha256 = digest,
+                Err(error) => incomplete(&mut summary, &error),
+            }
             if self.entries {
-                self.list(image)?;
+                match scan::open(image, &self.options) {
+                    Ok(disk) => self.list(&disk)?,
+                    Err(error) => incomplete(&mut summary, &error),
+                }
+            }
+            if directory {
+                hint(image);
             }
         } else if let Some(error) = &summary.error {
             output::say(error);
@@ -152,6 +181,7 @@ impl Run<'_> {
 
     fn scan(&mut self, image: &Path) -> Result<Summary> {
         let name = escape(image.file_name().unwrap_or(image.as_os_str()).as_encoded_bytes());
+        let name = self.options.name.clone().unwrap_or(name);
         let progress = Progress::new(&name, self.args.quiet);
         let mut gate = Gate::new(self.args.rules.policy());
         self.accepted.allow.restart();
@@ -177,11 +207,28 @@ impl Run<'_> {
     }
 
     /// Hands the entries of the image's file systems to the reports that show them.
-    fn list(&mut self, image: &Path) -> Result<()> {
-        let disk = scan::open(image, &self.options)?;
+    fn list(&mut self, disk: &Disk) -> Result<()> {
         let select = Select { deleted: true, ..Select::default() };
         // What the walk could not read is among the scan's gaps already.
-        listing::walk(&disk, &select, &mut |entry| self.outputs.entry(entry)).map(|_| ())
+        listing::walk(disk, &select, &mut |entry| self.outputs.entry(entry)).map(|_| ())
+    }
+}
+
+/// What could not be done for one image is said in its summary, and the others are scanned all the same.
+fn incomplete(summary: &mut Summary, error: &Error) {
+    output::complain(error);
+    summary.notes.push(error.to_string());
+    if matches!(summary.exit_reason, ExitReason::Clean | ExitReason::Findings) {
+        summary.exit_reason = ExitReason::Incomplete;
+    }
+}
+
+/// A folder of images was scanned as a tree of files: that may not be what was meant.
+fn hint(folder: &Path) {
+    let images = images::images_in(folder);
+    if images > 0 {
+        let name = escape(folder.as_os_str().as_encoded_bytes());
+        output::say(&format!("{name} holds {images} disk images; `residue scan --images {name}` scans each"));
     }
 }
 

@@ -6,9 +6,11 @@
 //! never opened because the image says so.
 
 mod adler;
+mod blocks;
 mod cache;
 mod codec;
 mod crc32c;
+mod directory;
 mod ewf;
 mod options;
 mod patched;
@@ -19,12 +21,14 @@ mod residual;
 mod sparse;
 mod split;
 mod unread;
+mod unshown;
 mod vdi;
 mod vhd;
 mod vhdx;
 mod vmdk;
 mod wrapped;
 
+pub use directory::DirectoryImage;
 pub use options::{Chain, OpenOptions, Spool, Unresolved};
 
 use crate::error::{Error, Kind, Result};
@@ -48,6 +52,30 @@ pub trait Image: ReadAt {
     fn residual(&self) -> Result<Vec<Residual>> {
         Ok(Vec::new())
     }
+
+    /// The files whose bytes the disk is made of, with those of its parents; of a compressed image, what it was
+    /// unpacked into.
+    fn sources(&self) -> Vec<Arc<dyn ReadAt>>;
+
+    /// Bytes of the disk that only keep files apart, and belong to nothing.
+    fn padding(&self) -> u64 {
+        0
+    }
+
+    /// Whether there is no disk behind the file system: places on the disk then mean nothing.
+    fn is_logical(&self) -> bool {
+        false
+    }
+
+    /// What changed while it was read.
+    fn disturbances(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// The internal snapshots that can be read, and why others cannot.
+    fn snapshots(&self) -> Vec<Result<Snapshot>> {
+        Vec::new()
+    }
 }
 
 /// Bytes of one file that only the container knows.
@@ -58,7 +86,79 @@ pub struct Residual {
     /// Its bytes.
     pub file: Arc<dyn ReadAt>,
     /// Ranges of it, ascending and apart from each other.
-    pub ranges: Vec<Range<u64>>,
+    pub remains: Vec<Remains>,
+    /// Ranges shorter than this were left out.
+    pub length_min: u64,
+    /// How to make a file of this format that holds nothing but the disk.
+    pub rewrite: &'static str,
+}
+
+/// A range of a file that is neither disk nor table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Remains {
+    /// Where in the file.
+    pub range: Range<u64>,
+    /// What it is.
+    pub kind: RemainsKind,
+}
+
+/// What bytes that only the container knows are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RemainsKind {
+    /// No table refers to them any more.
+    Unreferenced,
+    /// An internal snapshot refers to them, the active state does not.
+    Snapshot,
+    /// The memory of a machine that a snapshot was taken of.
+    MachineState,
+    /// Between two units or tables, shorter than a unit.
+    Padding,
+    /// Behind everything that a table refers to.
+    Trailing,
+    /// Members of an archive beside the disk.
+    Beside,
+}
+
+impl RemainsKind {
+    /// What a report calls them.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Unreferenced => "a unit of the container that no table refers to any more",
+            Self::Snapshot => "a cluster of an internal snapshot that the active state does not show",
+            Self::MachineState => "memory of the machine, kept with an internal snapshot",
+            Self::Padding => "padding between units of the container",
+            Self::Trailing => "bytes behind the end of the container's data",
+            Self::Beside => "a part of the archive that is not the disk",
+        }
+    }
+
+    /// What is to be done about them before the file may leave.
+    pub fn remedy(self, rewrite: &str) -> String {
+        match self {
+            Self::Snapshot | Self::MachineState => format!(
+                "Nothing inside the machine reaches it: delete the internal snapshots, then write the disk into \
+                 a fresh file ({rewrite}), and ship that one."
+            ),
+            Self::Unreferenced | Self::Padding | Self::Trailing => format!(
+                "Nothing inside the machine reaches it: export the disk again, or write it into a fresh file \
+                 ({rewrite}), and ship that one."
+            ),
+            Self::Beside => {
+                "Nothing inside the machine reaches it: make the archive again without it.".to_owned()
+            }
+        }
+    }
+}
+
+/// An older state of the disk inside its container.
+#[derive(Clone, Debug)]
+pub struct Snapshot {
+    /// Its name, escaped.
+    pub name: String,
+    /// The disk as it was.
+    pub disk: Arc<dyn ReadAt>,
+    /// The same disk, where what the active state or the snapshot before this one shows counts as holes.
+    pub unshown: Arc<dyn ReadAt>,
 }
 
 /// What is known of a container apart from the disk's bytes.
@@ -78,6 +178,9 @@ pub struct Facts {
     /// Compression of data clusters, where there is any.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub compression: Option<String>,
+    /// How the disk's bytes are encrypted by the container, where they are. Such an image does not open.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub encryption: Option<String>,
     /// Program that wrote it, as far as the container names it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub creator: Option<String>,
@@ -158,13 +261,17 @@ pub fn open_with(source: Arc<dyn ReadAt>, options: &OpenOptions) -> Result<Arc<d
     if source.size() == 0 {
         return Err(Error::new(Kind::Truncated, "the file is empty"));
     }
-    let wanted = |format: &&Format| match &options.format {
-        Some(name) => format.name == name,
-        None => (format.probe)(source.as_ref(), options),
-    };
-    let format = FORMATS.iter().find(wanted).ok_or_else(|| {
+    let format = recognise(source.as_ref(), options).ok_or_else(|| {
         let known: Vec<_> = FORMATS.iter().map(|format| format.name).collect();
         Error::new(Kind::Usage, format!("unknown container format; known are {}", known.join(", ")))
     })?;
     (format.open)(source, options)
+}
+
+/// The format that `options` name, or the first one that recognises `source`; `None` for an unknown name.
+pub fn recognise(source: &dyn ReadAt, options: &OpenOptions) -> Option<&'static Format> {
+    FORMATS.iter().find(|format| match &options.format {
+        Some(name) => format.name == name,
+        None => (format.probe)(source, options),
+    })
 }

@@ -23,6 +23,10 @@ impl Image for Raw {
     fn facts(&self) -> &Facts {
         &self.facts
     }
+
+    fn sources(&self) -> Vec<Arc<dyn ReadAt>> {
+        vec![Arc::clone(&self.source)]
+    }
 }
 
 impl ReadAt for Raw {

@@ -6,7 +6,8 @@
 use super::cache::{CACHE_BYTES, Cache};
 use super::codec::Codec;
 use super::residual::Used;
-use super::{Facts, Image, Residual};
+use super::unshown::Unshown;
+use super::{Facts, Image, RemainsKind, Residual, Snapshot};
 use crate::error::{Error, Kind, Result};
 use crate::io::{Backing, Extent, ReadAt, check_range, read_vec};
 use std::fmt;
@@ -48,6 +49,16 @@ impl Piece {
     }
 }
 
+/// An older state that the container keeps.
+pub(super) struct OlderState<L> {
+    /// Its name, escaped.
+    pub(super) name: String,
+    /// Its tables.
+    pub(super) layout: L,
+    /// The tables of states that show some of its units, too.
+    pub(super) shown: Vec<L>,
+}
+
 /// The tables of a format.
 pub(super) trait Layout: Send + Sync + fmt::Debug {
     /// Size of the disk in bytes.
@@ -62,6 +73,29 @@ pub(super) trait Layout: Send + Sync + fmt::Debug {
     fn add_metadata(&self, used: &mut Used) -> Result<bool> {
         let _ = used;
         Ok(false)
+    }
+
+    /// Bytes at the end of a compressed unit's length that may lie past its data.
+    fn tail(&self) -> u64 {
+        0
+    }
+
+    /// What else refers to the files, by kind.
+    fn marks(&self) -> Result<Vec<(RemainsKind, Used)>> {
+        Ok(Vec::new())
+    }
+
+    /// Older states, or why one cannot be read.
+    fn older_states(&self) -> Vec<Result<OlderState<Self>>>
+    where
+        Self: Sized,
+    {
+        Vec::new()
+    }
+
+    /// How to make a file of this format that holds nothing but the disk.
+    fn rewrite(&self) -> &'static str {
+        "qemu-img convert"
     }
 }
 
@@ -103,7 +137,7 @@ impl<L: Layout> Sparse<L> {
     }
 
     /// One unit at `offset`, clipped to `max`, to the disk and to what its file really holds.
-    fn piece(&self, offset: u64, max: u64) -> Piece {
+    pub(super) fn piece(&self, offset: u64, max: u64) -> Piece {
         let max = max.min(self.layout.size().saturating_sub(offset)).max(1);
         let mut piece = self.layout.locate(offset);
         piece.length = piece.length.clamp(1, max);
@@ -249,9 +283,14 @@ fn follows(run: &Piece, next: &Place) -> bool {
     }
 }
 
-impl<L: Layout> Image for Sparse<L> {
+impl<L: Layout + 'static> Image for Sparse<L> {
     fn facts(&self) -> &Facts {
         &self.facts
+    }
+
+    fn sources(&self) -> Vec<Arc<dyn ReadAt>> {
+        let parents = self.parent.iter().flat_map(|parent| parent.sources());
+        self.files.iter().cloned().chain(parents).collect()
     }
 
     fn residual(&self) -> Result<Vec<Residual>> {
@@ -264,12 +303,24 @@ impl<L: Layout> Image for Sparse<L> {
             let run = self.run(at, u64::MAX);
             match run.place {
                 Place::Stored { file, at } => used.add(file, at, run.length)?,
-                Place::Encoded { file, at, length, .. } => used.add(file, at, length)?,
+                Place::Encoded { file, at, length, .. } => {
+                    used.add_encoded(file, at, length, self.layout.tail())?;
+                }
                 Place::Hole | Place::Parent | Place::Missing { .. } => {}
             }
             at = at.saturating_add(run.length);
         }
-        Ok(used.rest(&self.files))
+        Ok(used.rest(&self.files, self.layout.marks()?, self.layout.rewrite()))
+    }
+
+    fn snapshots(&self) -> Vec<Result<Snapshot>> {
+        let snapshot = |state: OlderState<L>| {
+            let facts = Facts { parent: self.facts.parent.clone(), ..Facts::default() };
+            let disk = Arc::new(Self::new(state.layout, self.files.clone(), self.parent.clone(), facts));
+            let unshown = Arc::new(Unshown::new(Arc::clone(&disk), state.shown));
+            Snapshot { name: state.name, disk, unshown }
+        };
+        self.layout.older_states().into_iter().map(|state| state.map(snapshot)).collect()
     }
 }
 

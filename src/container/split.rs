@@ -145,6 +145,10 @@ impl Image for Whole {
     fn facts(&self) -> &Facts {
         self.0.facts()
     }
+
+    fn sources(&self) -> Vec<Arc<dyn ReadAt>> {
+        self.0.sources()
+    }
 }
 
 impl ReadAt for Whole {

@@ -1,8 +1,9 @@
 //! VDI (VirtualBox, `VDICore.h`, "VDI header" version 1.1): dynamic, fixed and differencing.
 
+use super::blocks::Table;
 use super::reference::{self, ParentName};
 use super::residual::Used;
-use super::sparse::{Layout, Piece, Place, Sparse, peek};
+use super::sparse::{Layout, Piece, Place, Sparse};
 use super::{Facts, Format, Image, OpenOptions};
 use crate::error::{Error, Result};
 use crate::io::{Fields, ReadAt, read_vec};
@@ -125,7 +126,7 @@ fn guid(bytes: [u8; 16]) -> String {
 struct Blocks {
     source: Arc<dyn ReadAt>,
     size: u64,
-    map_at: u64,
+    map: Table,
     data_at: u64,
     block: u64,
     /// Distance of stored blocks: a block and the bytes that belong to it without being disk.
@@ -156,7 +157,7 @@ impl Blocks {
         Ok(Self {
             source,
             size,
-            map_at,
+            map: Table { at: map_at, width: 4 },
             data_at: fields.le_u32(344)?.into(),
             block,
             stride: block.saturating_add(extra),
@@ -174,11 +175,11 @@ impl Layout for Blocks {
     fn locate(&self, offset: u64) -> Piece {
         let (number, inside) = (offset / self.block, offset % self.block);
         let length = self.block.saturating_sub(inside);
-        let at = self.map_at.saturating_add(number.saturating_mul(4));
-        let mut entry = [0; 4];
-        if let Err(error) = peek(self.source.as_ref(), at, &mut entry) {
-            return Piece::missing(length, &error.context("VDI block map entry"));
-        }
+        let lengths = (length, self.size.saturating_sub(offset));
+        let entry = match self.map.entry(self.source.as_ref(), "VDI block map entry", number, lengths) {
+            Ok(entry) => entry,
+            Err(missing) => return missing,
+        };
         let place = match u32::from_le_bytes(entry) {
             FREE => self.unallocated.clone(),
             ZERO => Place::Hole,
@@ -194,5 +195,9 @@ impl Layout for Blocks {
     fn add_metadata(&self, used: &mut Used) -> Result<bool> {
         used.add(0, 0, self.data_at)?;
         Ok(self.extra == 0)
+    }
+
+    fn rewrite(&self) -> &'static str {
+        "qemu-img convert -O vdi OLD NEW, or VBoxManage clonemedium OLD NEW"
     }
 }

@@ -23,7 +23,7 @@ fn decode(content: &mut dyn Read, visit: Visit<'_>) -> Result<()> {
         match rest.peek(1).map_err(super::decode_error)? {
             [] => return Ok(()),
             [0] => drop(rest.read(&mut zero).map_err(super::decode_error)?),
-            _ => return visit(Member { name: b"", stored: None, content: &mut rest }),
+            _ => return visit(Member { name: b"", stored: None, pieces: &[], content: &mut rest }),
         }
     }
 }

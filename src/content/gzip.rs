@@ -30,7 +30,7 @@ fn decode(content: &mut dyn Read, visit: Visit<'_>) -> Result<()> {
     let mut source = Peek::new(content);
     let name = stored_name(source.peek(super::HEAD).map_err(decode_error)?);
     let mut joined = Joined::<GzDecoder<Peek<'_>>>::new(&mut source);
-    visit(Member { name: &name, stored: None, content: &mut joined })
+    visit(Member { name: &name, stored: None, pieces: &[], content: &mut joined })
 }
 
 /// The file name in the first member's header, where there is one.

@@ -5,15 +5,28 @@
 
 mod ar;
 mod bzip2;
+pub mod coded;
 mod cpio;
+mod evtx;
+mod gather;
+mod git;
 mod gzip;
+mod hive;
+mod journal;
 mod lz4;
+mod lzma;
 mod nest;
+mod pdf;
 mod peek;
+mod rar;
+mod rpm;
+mod sevenz;
+mod sqlite;
 mod tape;
 mod tar;
 mod xz;
 mod zip;
+mod zlib;
 mod zstd;
 
 pub use nest::decode;
@@ -30,12 +43,27 @@ pub const HEAD: usize = 512;
 /// A member's content as a decoder hands it on.
 pub type Visit<'a> = &'a mut dyn FnMut(Member<'_>) -> Result<()>;
 
+/// A part of a member that lies in the member's container.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Piece {
+    /// Offset in the member.
+    pub at: u64,
+    /// Bytes in the member.
+    pub length: u64,
+    /// Offset in the container.
+    pub source: u64,
+    /// Bytes that each byte of the member takes in the container: 1, or 2 where it lies there as UTF-16.
+    pub width: u64,
+}
+
 /// One member of decoded content.
 pub struct Member<'a> {
     /// Its name inside the container, as stored; empty where the format holds one unnamed content.
     pub name: &'a [u8],
     /// Offset in the container from which on its bytes lie there as they are, where they do.
     pub stored: Option<u64>,
+    /// Where parts of it lie in the container, in order; none where it lies there as a whole, or not at all.
+    pub pieces: &'a [Piece],
     /// Its decoded bytes.
     pub content: &'a mut dyn Read,
 }
@@ -53,6 +81,9 @@ pub enum Form {
     Stream(fn(&mut dyn Read, Visit<'_>) -> Result<()>),
     /// At any place.
     Random(fn(&dyn ReadAt, Visit<'_>) -> Result<()>),
+    /// At any place; only what the bytes themselves do not show is handed on (records in several parts, names
+    /// beside their values), so that they are matched as they are as well.
+    Partial(fn(&dyn ReadAt, Visit<'_>) -> Result<()>),
 }
 
 impl fmt::Debug for Form {
@@ -60,6 +91,7 @@ impl fmt::Debug for Form {
         f.write_str(match self {
             Self::Stream(_) => "Stream",
             Self::Random(_) => "Random",
+            Self::Partial(_) => "Partial",
         })
     }
 }
@@ -92,7 +124,19 @@ pub const DECODERS: &[Decoder] = &[
     zip::DECODER,
     ar::DECODER,
     cpio::DECODER,
+    rpm::DECODER,
+    sevenz::DECODER,
+    rar::DECODER,
+    git::DECODER,
+    pdf::DECODER,
+    sqlite::DECODER,
+    sqlite::WAL,
+    evtx::DECODER,
+    hive::DECODER,
+    journal::DECODER,
     tar::DECODER,
+    lzma::DECODER,
+    zlib::DECODER,
 ];
 
 /// The decoder for content that starts with `head`.
@@ -142,8 +186,26 @@ pub struct Inner<'a> {
     /// Path inside the content, as in findings. No two members of one content share it: a name that comes
     /// again gets `#2`, `#3` … behind it.
     pub path: &'a str,
-    /// Offset in the content of the disk from which on its bytes lie there as they are, where they do.
+    /// What its places count in: the path of the member that it was taken from, where that one went to the
+    /// sink itself; empty for the content of the disk.
+    pub within: &'a str,
+    /// Offset from which on its bytes lie there as they are, where they do.
     pub stored: Option<u64>,
+    /// Parts of it that lie there, in order.
+    pub pieces: &'a [Piece],
+}
+
+impl Inner<'_> {
+    /// The offset in [`within`](Self::within) of the byte at `logical`, where it lies there.
+    pub fn source(&self, logical: u64) -> Option<u64> {
+        if let Some(stored) = self.stored {
+            return stored.checked_add(logical);
+        }
+        let next = self.pieces.partition_point(|piece| piece.at <= logical);
+        let piece = self.pieces.get(next.checked_sub(1)?)?;
+        let within = logical.checked_sub(piece.at).filter(|&within| within < piece.length)?;
+        piece.source.checked_add(within.checked_mul(piece.width)?)
+    }
 }
 
 /// Something in decoded content that was not read, with its path inside.
@@ -166,4 +228,12 @@ pub(crate) fn decode_error(error: std::io::Error) -> Error {
         Ok(own) => own,
         Err(other) => Error::new(kind, other.to_string()),
     }
+}
+
+fn to_u64(value: usize) -> u64 {
+    u64::try_from(value).unwrap_or(u64::MAX)
+}
+
+fn to_usize(value: u64) -> usize {
+    usize::try_from(value).unwrap_or(usize::MAX)
 }

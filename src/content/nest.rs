@@ -1,8 +1,9 @@
 //! Containers in containers, within one budget for all of them.
 
-use super::{Cut, Decoder, Form, HEAD, Inner, Limits, Member, Sink, decode_error, recognise};
+use super::{Cut, Decoder, Form, HEAD, Inner, Limits, Member, Piece, Sink, decode_error, recognise, to_u64};
 use crate::error::{Error, Kind, Result};
 use crate::io::ReadAt;
+use std::borrow::Cow;
 use std::cell::Cell;
 use std::collections::HashMap;
 use std::collections::hash_map::DefaultHasher;
@@ -35,7 +36,7 @@ pub fn decode(content: &dyn ReadAt, decoder: &Decoder, limits: &Limits, sink: Si
         more_cuts: 0,
         told: false,
     };
-    nest.open(decoder, Source::Disk(content), &Level { path: "", base: Some(0), depth: 1 });
+    nest.open(decoder, Source::Disk(content), &Level { path: "", within: "", base: Some(0), depth: 1 });
     nest.finish()
 }
 
@@ -65,9 +66,25 @@ enum Source<'a> {
 /// A container that is open.
 struct Level<'a> {
     path: &'a str,
-    /// Offset of its first byte in the content of the disk, where it lies there as it is.
+    /// The content that went to the sink, or lies on the disk, which its places count in.
+    within: &'a str,
+    /// Offset of its first byte there, where it lies there as it is.
     base: Option<u64>,
     depth: usize,
+}
+
+impl Level<'_> {
+    /// A member's pieces as places in what the level counts in; none where the container is not there itself.
+    fn pieces<'a>(&self, pieces: &'a [Piece]) -> Cow<'a, [Piece]> {
+        match self.base {
+            Some(0) => Cow::Borrowed(pieces),
+            Some(base) => {
+                let moved = |piece: &Piece| Piece { source: piece.source.saturating_add(base), ..*piece };
+                Cow::Owned(pieces.iter().map(moved).collect())
+            }
+            None => Cow::Borrowed(&[]),
+        }
+    }
 }
 
 /// The state of one nested decoding.
@@ -86,20 +103,49 @@ struct Nest<'a, 'b> {
 impl Nest<'_, '_> {
     /// Runs a decoder; what goes wrong is kept as a cut.
     fn open(&mut self, decoder: &Decoder, source: Source<'_>, level: &Level<'_>) {
+        let until = self.budget.until;
         let visit = &mut |member: Member<'_>| self.member(member, level, decoder.name);
         let outcome = match (decoder.form, source) {
             (Form::Stream(decode), Source::Disk(content)) => {
-                decode(&mut Sequential { content, at: 0 }, visit)
+                decode(&mut Sequential { content: &Timed { content, until }, at: 0 }, visit)
             }
             (Form::Stream(decode), Source::Member(content)) => decode(content, visit),
-            (Form::Random(decode), Source::Disk(content)) => decode(content, visit),
-            (Form::Random(decode), Source::Member(content)) => match self.hold(content) {
-                Ok(held) => decode(&held, &mut |member| self.member(member, level, decoder.name)),
-                Err(error) => Err(error),
-            },
+            (Form::Random(decode) | Form::Partial(decode), Source::Disk(content)) => {
+                decode(&Timed { content, until }, visit)
+            }
+            (Form::Random(decode) | Form::Partial(decode), Source::Member(content)) => {
+                match self.hold(content) {
+                    Ok(held) => decode(&Timed { content: &held, until }, &mut |member| {
+                        self.member(member, level, decoder.name)
+                    }),
+                    Err(error) => Err(error),
+                }
+            }
         };
         if let Err(error) = outcome {
+            if until.is_some_and(|until| Instant::now() > until) {
+                self.budget.spend("time");
+            }
             self.cut(level.path, error.context(decoder.name));
+        }
+    }
+
+    /// A nested member whose bytes are matched as they are, and then what its decoder adds.
+    fn partial(&mut self, decoder: &Decoder, content: &mut dyn Read, level: &Level<'_>) {
+        let limit = self.limits.held_max;
+        let mut held = Vec::new();
+        let read = (&mut *content).take(limit.saturating_add(1)).read_to_end(&mut held);
+        let fits = to_u64(held.len()) <= limit;
+        let is_whole = read.is_ok() && fits;
+        let mut all = held.as_slice().chain(Failing(read.err())).chain(content);
+        let inner = Inner { path: level.path, within: "", stored: None, pieces: &[] };
+        if let Err(error) = (self.sink)(&inner, &mut all) {
+            self.cut(level.path, error);
+        } else if is_whole {
+            self.open(decoder, Source::Disk(&held), level);
+        } else if !fits {
+            let error = format!("nested content above {limit} bytes; matched as it is only");
+            self.cut(level.path, Error::new(Kind::LimitExceeded, error).context(decoder.name));
         }
     }
 
@@ -118,9 +164,10 @@ impl Nest<'_, '_> {
     fn member(&mut self, member: Member<'_>, level: &Level<'_>, format: &str) -> Result<()> {
         let left = self.budget.members_left.get().checked_sub(1);
         self.budget.members_left.set(left.ok_or_else(|| self.budget.spend("members"))?);
-        let Member { name, stored, content } = member;
+        let Member { name, stored, pieces, content } = member;
         let path = join(level.path, name);
         let base = stored.and_then(|at| level.base?.checked_add(at));
+        let pieces = level.pieces(pieces);
         let mut metered = Metered { content, budget: self.budget };
         let mut head = Vec::with_capacity(HEAD);
         let limit = u64::try_from(HEAD).unwrap_or(u64::MAX);
@@ -134,14 +181,21 @@ impl Nest<'_, '_> {
         // What came before the error is looked at all the same.
         let mut rest = head.as_slice().chain(Failing(started.err())).chain(&mut metered);
         match decoder.filter(|_| !too_deep) {
+            Some(decoder) if matches!(decoder.form, Form::Partial(_)) => {
+                let path = self.unique(own_path(level.path, name, path, format));
+                let depth = level.depth.saturating_add(1);
+                let inside = Level { path: &path, within: &path, base: Some(0), depth };
+                self.partial(decoder, &mut rest, &inside);
+            }
             Some(decoder) => {
                 let depth = level.depth.saturating_add(1);
-                self.open(decoder, Source::Member(&mut rest), &Level { path: &path, base, depth });
+                let inside = Level { path: &path, within: level.within, base, depth };
+                self.open(decoder, Source::Member(&mut rest), &inside);
             }
             None => {
-                let unnamed = if name.is_empty() { join(level.path, format.as_bytes()) } else { path };
-                let path = self.unique(unnamed);
-                if let Err(error) = (self.sink)(&Inner { path: &path, stored: base }, &mut rest) {
+                let path = self.unique(own_path(level.path, name, path, format));
+                let inner = Inner { path: &path, within: level.within, stored: base, pieces: &pieces };
+                if let Err(error) = (self.sink)(&inner, &mut rest) {
                     self.cut(&path, error);
                 }
             }
@@ -199,6 +253,11 @@ fn join(path: &str, name: &[u8]) -> String {
     }
 }
 
+/// The path of a member that goes to the sink: one without a name takes that of the format around it.
+fn own_path(outer: &str, name: &[u8], path: String, format: &str) -> String {
+    if name.is_empty() { join(outer, format.as_bytes()) } else { path }
+}
+
 /// A reader that stops with an error when the budget is used up.
 struct Metered<'a> {
     content: &'a mut dyn Read,
@@ -221,6 +280,27 @@ impl Read for Metered<'_> {
         let left = self.budget.bytes_left.get();
         self.budget.bytes_left.set(left.saturating_sub(u64::try_from(got).unwrap_or(u64::MAX)));
         Ok(got)
+    }
+}
+
+/// Content that cannot be read any more once the time is over, so that a decoder that finds nothing to hand
+/// on ends as well.
+#[derive(Debug)]
+struct Timed<'a> {
+    content: &'a dyn ReadAt,
+    until: Option<Instant>,
+}
+
+impl ReadAt for Timed<'_> {
+    fn size(&self) -> u64 {
+        self.content.size()
+    }
+
+    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<()> {
+        if self.until.is_some_and(|until| Instant::now() > until) {
+            return Err(Error::new(Kind::LimitExceeded, "budget of time used up"));
+        }
+        self.content.read_at(offset, buffer)
     }
 }
 

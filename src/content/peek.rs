@@ -125,5 +125,5 @@ pub(super) fn visit_joined<'a, S: Single<'a>>(
     visit: super::Visit<'_>,
 ) -> Result<()> {
     let mut joined = Joined::<S>::new(content);
-    visit(super::Member { name: b"", stored: None, content: &mut joined })
+    visit(super::Member { name: b"", stored: None, pieces: &[], content: &mut joined })
 }

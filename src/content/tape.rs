@@ -66,7 +66,7 @@ impl<'a> Tape<'a> {
     pub(super) fn member(&mut self, name: &[u8], length: u64, padding: u64, visit: Visit<'_>) -> Result<()> {
         let start = self.at;
         let mut part = (&mut *self.content).take(length);
-        visit(Member { name, stored: Some(start), content: &mut part })?;
+        visit(Member { name, stored: Some(start), pieces: &[], content: &mut part })?;
         let read = length.saturating_sub(part.limit());
         self.at = start.saturating_add(read);
         let rest = length.saturating_sub(read);

@@ -16,7 +16,7 @@ pub(super) const DECODER: Decoder = Decoder {
 
 fn decode(content: &mut dyn Read, visit: Visit<'_>) -> Result<()> {
     let mut decoded = reader(content);
-    visit(Member { name: b"", stored: None, content: &mut decoded })
+    visit(Member { name: b"", stored: None, pieces: &[], content: &mut decoded })
 }
 
 /// What the streams hold.

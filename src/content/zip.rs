@@ -26,11 +26,16 @@ fn decode(content: &dyn ReadAt, visit: Visit<'_>) -> Result<()> {
         }
         match open(content, &record) {
             Ok((stored, mut reader)) => {
-                visit(Member { name: &record.name, stored, content: reader.as_mut() })?;
+                visit(Member { name: &record.name, stored, pieces: &[], content: reader.as_mut() })?;
             }
             // The member's own trouble: told with its name by whoever reads it.
             Err(error) => {
-                visit(Member { name: &record.name, stored: None, content: &mut Refused(Some(error)) })?;
+                visit(Member {
+                    name: &record.name,
+                    stored: None,
+                    pieces: &[],
+                    content: &mut Refused(Some(error)),
+                })?;
             }
         }
     }
@@ -205,7 +210,7 @@ impl Read for Part<'_> {
 }
 
 /// A member that cannot be read at all.
-struct Refused(Option<Error>);
+pub(super) struct Refused(pub(super) Option<Error>);
 
 impl Read for Refused {
     fn read(&mut self, _: &mut [u8]) -> std::io::Result<usize> {

@@ -5,6 +5,7 @@ use super::placement::Analysis;
 use super::{Detector, Match, Scratch, Window};
 use crate::rules::Example;
 use aho_corasick::{AhoCorasick, MatchKind};
+use regex_automata::meta;
 use std::fmt;
 
 /// Something wrong with a rule.
@@ -60,7 +61,7 @@ impl<'a> Trial<'a> {
             let (literal, at) = (hit.pattern().as_usize(), hit.start());
             let Some(wanted) = self.detector.literals().get(literal) else { continue };
             let is_exact = wanted.ignore_case || text.get(hit.range()) == Some(&wanted.bytes);
-            if !is_exact || self.detector.is_hopeless(literal, text, at) {
+            if !is_exact || self.detector.is_hopeless(literal, text, at, 0) {
                 continue;
             }
             let reach = self.detector.reach(literal);
@@ -112,7 +113,7 @@ fn check_form(detector: &Detector, compiled: &Compiled, report: &mut dyn FnMut(S
     }
     if let Some(engine) = compiled.engine() {
         check_keywords(compiled, &engine.analysis, report);
-        let groups = engine.regex.captures_len();
+        let groups = engine.regex().map_or(1, meta::Regex::captures_len);
         if rule.secret_group.is_some_and(|group| group >= groups) {
             report(format!("`secret_group` is beyond the {} groups of its regex", groups - 1));
         }

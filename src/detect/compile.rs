@@ -1,5 +1,6 @@
 //! Rules made ready to run: regexes and what follows from them are worked out at the first hit.
 
+use super::companions::Companions;
 use super::placement::{self, Analysis, Placement};
 use super::validate::{self, Validator};
 use super::walk::{self, Walker};
@@ -36,11 +37,20 @@ pub(super) enum Body {
     Walker(&'static Walker),
 }
 
-/// A compiled regex, and where its keywords stand.
+/// What is known of a regex before it runs, and the regex itself, compiled when a hit passes all that.
 #[derive(Debug)]
 pub(super) struct Engine {
-    pub(super) regex: meta::Regex,
     pub(super) analysis: Analysis,
+    pub(super) companions: Companions,
+    hir: Hir,
+    regex: OnceLock<Option<meta::Regex>>,
+}
+
+impl Engine {
+    /// The regex. None when it does not compile, which loading and checking a rule file both refuse.
+    pub(super) fn regex(&self) -> Option<&meta::Regex> {
+        self.regex.get_or_init(|| build(std::slice::from_ref(&self.hir)).ok()).as_ref()
+    }
 }
 
 /// The regexes of an allowlist.
@@ -115,11 +125,12 @@ impl Compiled {
         }
     }
 
-    /// Compiles the regex and places the keywords in it.
+    /// Places the keywords in the regex.
     pub(super) fn compile(&self) -> Result<Engine, String> {
         let hir = parse(&self.rule.regex)?;
         let analysis = self.analyse(&hir)?;
-        Ok(Engine { regex: build(&[hir])?, analysis })
+        let companions = Companions::new(&hir, &self.literals);
+        Ok(Engine { analysis, companions, hir, regex: OnceLock::new() })
     }
 
     /// Compiles everything that is otherwise compiled at its first use.
@@ -127,11 +138,12 @@ impl Compiled {
     /// # Errors
     /// A sentence that says which regex is wrong.
     pub(super) fn try_all(&self) -> Result<(), String> {
-        if let Body::Regex(cell) = &self.body
-            && cell.get().is_none_or(Option::is_none)
-        {
-            let engine = self.compile()?;
-            cell.get_or_init(|| Some(engine));
+        if let Body::Regex(cell) = &self.body {
+            if cell.get().is_none_or(Option::is_none) {
+                let engine = self.compile()?;
+                cell.get_or_init(|| Some(engine));
+            }
+            build(&[parse(&self.rule.regex)?])?;
         }
         let lists = self.allowlists.iter().flat_map(|list| [&list.regexes, &list.paths]);
         for lazy in lists.chain([&self.path]).filter(|lazy| !lazy.is_empty()) {

@@ -1,10 +1,10 @@
 //! Runs a rule on a window: finds its matches around the hit, and the secret in each.
 
-use super::compile::{Compiled, Engine};
+use super::compile::Compiled;
 use super::placement::Placement;
 use super::{Scratch, Window, judge, walk};
 use crate::detect::Match;
-use regex_automata::meta::Cache;
+use regex_automata::meta::{Cache, Regex};
 use regex_automata::util::captures::Captures;
 use regex_automata::{Anchored, Input};
 use std::ops::Range;
@@ -24,18 +24,32 @@ pub(super) struct Run<'a> {
     pub(super) keyword: usize,
 }
 
-/// Emits every match of a rule with a regex that contains the hit.
-pub(super) fn regex(run: Run<'_>, scratch: &mut Scratch, window: &Window<'_>, emit: &mut dyn FnMut(Match)) {
-    let Some(engine) = run.compiled.engine() else { return };
-    let Some(placement) = run.compiled.placement(run.keyword) else { return };
-    let Some(literal) = run.compiled.literals.get(run.keyword) else { return };
+/// Emits every match of a rule with a regex that contains the hit; says whether the hit passed the gate.
+pub(super) fn regex(
+    run: Run<'_>,
+    scratch: &mut Scratch,
+    window: &Window<'_>,
+    emit: &mut dyn FnMut(Match),
+) -> bool {
+    let Some(engine) = run.compiled.engine() else { return false };
+    let Some(placement) = run.compiled.placement(run.keyword) else { return false };
+    let Some(literal) = run.compiled.literals.get(run.keyword) else { return false };
     let keyword_end = window.hit.saturating_add(literal.bytes.len());
-    let Some(following) = window.bytes.get(keyword_end..) else { return };
-    if placement.gate.refuses(following) {
-        return;
+    let (Some(behind), Some(ahead)) = (window.bytes.get(..window.hit), window.bytes.get(keyword_end..))
+    else {
+        return false;
+    };
+    if placement.refuses(behind, ahead) {
+        return false;
     }
-    let search = Search { engine, placement, window, keyword_end, group: run.compiled.rule.secret_group };
-    search.run(scratch.cache(run.index, engine), &mut |span| {
+    let first = window.hit.saturating_sub(placement.before);
+    let last = window.hit.saturating_add(placement.after).min(window.bytes.len());
+    if engine.companions.are_missing(window.bytes.get(first..last).unwrap_or_default()) {
+        return false;
+    }
+    let Some(regex) = engine.regex() else { return false };
+    let search = Search { regex, placement, window, keyword_end, group: run.compiled.rule.secret_group };
+    search.run(scratch.cache(run.index, regex), &mut |span| {
         let is_cut = span.matched.end == window.bytes.len() && !window.at_end && placement.is_clipped;
         if let Some(mut found) = judge::judge(run.compiled, window, &span) {
             found.rule = run.index;
@@ -43,6 +57,7 @@ pub(super) fn regex(run: Run<'_>, scratch: &mut Scratch, window: &Window<'_>, em
             emit(found);
         }
     });
+    true
 }
 
 /// Emits the match of a rule with a walker.
@@ -59,7 +74,7 @@ pub(super) fn walker(run: Run<'_>, walker: &walk::Walker, window: &Window<'_>, e
 }
 
 struct Search<'a> {
-    engine: &'a Engine,
+    regex: &'a Regex,
     placement: &'a Placement,
     window: &'a Window<'a>,
     keyword_end: usize,
@@ -79,7 +94,7 @@ impl Search<'_> {
         let anchored = if self.placement.before == 0 { Anchored::Yes } else { Anchored::No };
         while start <= window.hit {
             let input = Input::new(window.bytes).range(start..end).anchored(anchored);
-            let Some(found) = self.engine.regex.search_with(cache, &input) else { return };
+            let Some(found) = self.regex.search_with(cache, &input) else { return };
             if found.start() > window.hit {
                 return;
             }
@@ -98,7 +113,7 @@ impl Search<'_> {
 
     /// The secret in a match: the group that the rule names, else the first one that took part, else all.
     fn secret(&self, cache: &mut Cache, matched: Range<usize>) -> Option<Range<usize>> {
-        let regex = &self.engine.regex;
+        let regex = self.regex;
         if self.group == Some(0) || regex.captures_len() == 1 {
             return Some(matched).filter(|range| !range.is_empty());
         }
@@ -138,7 +153,7 @@ mod tests {
             let (literal, at) = (hit.pattern().as_usize(), hit.start());
             let wanted = &detector.literals()[literal];
             let is_exact = wanted.ignore_case || text[hit.range()] == wanted.bytes;
-            if !is_exact || detector.is_hopeless(literal, text, at) {
+            if !is_exact || detector.is_hopeless(literal, text, at, 0) {
                 continue;
             }
             let reach = detector.reach(literal);
@@ -156,12 +171,18 @@ mod tests {
                     continue;
                 };
                 let keyword_end = window.hit + wanted.bytes.len();
-                if placement.gate.refuses(&window.bytes[keyword_end..]) {
+                if placement.refuses(&window.bytes[..window.hit], &window.bytes[keyword_end..]) {
                     continue;
                 }
                 let group = compiled.rule.secret_group;
-                let search = Search { engine, placement, window: &window, keyword_end, group };
-                search.run(scratch.cache(user.rule, engine), &mut |span| {
+                let matched = &window.bytes[window.hit.saturating_sub(placement.before)
+                    ..window.bytes.len().min(window.hit + placement.after)];
+                if engine.companions.are_missing(matched) {
+                    continue;
+                }
+                let regex = engine.regex().unwrap();
+                let search = Search { regex, placement, window: &window, keyword_end, group };
+                search.run(scratch.cache(user.rule, regex), &mut |span| {
                     out.insert((user.rule, span.secret.start + start, span.secret.end + start));
                 });
             }
@@ -180,9 +201,10 @@ mod tests {
             let placement = Placement::default();
             let window = Window { bytes: text, hit: 0, at_start: true, at_end: true, path: &|| None };
             let group = compiled.rule.secret_group;
-            let search = Search { engine, placement: &placement, window: &window, keyword_end: 0, group };
-            let mut cache = engine.regex.create_cache();
-            for found in engine.regex.find_iter(text) {
+            let regex = engine.regex().unwrap();
+            let search = Search { regex, placement: &placement, window: &window, keyword_end: 0, group };
+            let mut cache = regex.create_cache();
+            for found in regex.find_iter(text) {
                 if let Some(secret) = search.secret(&mut cache, found.range()) {
                     out.insert((rule, secret.start, secret.end));
                 }

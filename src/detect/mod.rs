@@ -4,24 +4,31 @@
 //! clipped at the ends of its owner, narrowed when it is UTF-16) and asks [`Detector::confirm`].
 
 mod check;
+mod companions;
 mod compile;
 mod confirm;
+mod cost;
+mod gate;
+mod graph;
 mod judge;
 mod placement;
 mod required;
 mod validate;
 mod walk;
+mod ways;
 
 use crate::error::{Error, Kind, Result};
 use crate::rules::{Category, Encoding, Literal, Rule, RuleSet, Severity, Verdict};
-use compile::{Body, Compiled, Engine};
+use compile::{Body, Compiled};
 use confirm::Run;
-use regex_automata::meta::Cache;
+use gate::Side;
+use regex_automata::meta::{Cache, Regex};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::Range;
 
 pub use check::{Found, Problem, Trial, check};
+pub use cost::{LiteralCost, Meter, RuleCost};
 pub use validate::names as validators;
 
 /// How much content around a literal the rules that bring it want to see, in characters of the literal.
@@ -98,11 +105,11 @@ pub struct Scratch {
 
 impl Scratch {
     /// The search memory of the rule of this index.
-    fn cache(&mut self, rule: usize, engine: &Engine) -> &mut Cache {
+    fn cache(&mut self, rule: usize, regex: &Regex) -> &mut Cache {
         if self.caches.len() <= rule {
             self.caches.resize_with(rule + 1, || None);
         }
-        self.caches[rule].get_or_insert_with(|| engine.regex.create_cache())
+        self.caches[rule].get_or_insert_with(|| regex.create_cache())
     }
 }
 
@@ -125,7 +132,7 @@ struct User {
 
 /// File systems place pieces of files at multiples of this many bytes at least: what follows in the raw
 /// bytes beyond one may be another file's.
-const SEAM_LEN: usize = 512;
+pub const SEAM_LEN: usize = 512;
 
 impl Detector {
     /// The rules that come with the program.
@@ -201,25 +208,23 @@ impl Detector {
         self.set.digest()
     }
 
-    /// Whether a hit can be dropped on the bytes around it alone, before its owner is known. `bytes` is the
-    /// raw slice, which starts at a multiple of 512 bytes of the disk or of the content; `at` the literal's
-    /// first byte. Never true when a rule could match, whatever owns the sectors around the hit's own.
-    pub fn is_hopeless(&self, literal: usize, bytes: &[u8], at: usize) -> bool {
+    /// Whether a narrow hit can be dropped on the bytes around it alone, before its owner is known. `bytes` is
+    /// the raw slice, `at` the literal's first byte in it, and `skew` how far the slice's first byte lies
+    /// behind a multiple of 512 bytes of the disk or of the content. Never true when a rule could match,
+    /// whatever owns the sectors around the hit's own.
+    pub fn is_hopeless(&self, literal: usize, bytes: &[u8], at: usize, skew: usize) -> bool {
         let Some(len) = self.literals.get(literal).map(|literal| literal.bytes.len()) else { return true };
-        // In UTF-16 every other byte is zero; no rule's gate is written for that.
-        if bytes.get(at) == Some(&0) || bytes.get(at + 1) == Some(&0) {
-            return false;
-        }
         let end = at + len;
-        let sector = at / SEAM_LEN * SEAM_LEN;
-        let last_sector = end.saturating_sub(1) / SEAM_LEN * SEAM_LEN;
-        let stop = bytes.len().min(last_sector + SEAM_LEN);
+        let sector = ((at + skew) / SEAM_LEN * SEAM_LEN).saturating_sub(skew);
+        let last_sector = (end + skew).div_ceil(SEAM_LEN) * SEAM_LEN - skew;
+        let stop = bytes.len().min(last_sector);
         let (Some(before), Some(from)) = (bytes.get(sector..at), bytes.get(at..stop)) else { return false };
+        let ahead = Side::Ahead(from.get(len..).unwrap_or_default());
         self.users_of(literal).all(|(user, compiled)| match &compiled.body {
             Body::Walker(walker) => (walker.refuses)(before, from),
-            Body::Regex(_) => compiled
-                .placement(user.keyword)
-                .is_some_and(|placement| placement.gate.refuses(from.get(len..).unwrap_or_default())),
+            Body::Regex(_) => compiled.placement(user.keyword).is_some_and(|placement| {
+                placement.ahead.refuses(ahead, false) || placement.behind.refuses(Side::Behind(before), false)
+            }),
         })
     }
 
@@ -236,7 +241,9 @@ impl Detector {
             let run = Run { index: user.rule, compiled, keyword: user.keyword };
             match &compiled.body {
                 Body::Walker(walker) => confirm::walker(run, walker, window, emit),
-                Body::Regex(_) => confirm::regex(run, scratch, window, emit),
+                Body::Regex(_) => {
+                    confirm::regex(run, scratch, window, emit);
+                }
             }
         }
     }

@@ -5,21 +5,18 @@
 //! how many from it on, which bytes can follow it, and whether every match has one at all. All answers err on
 //! the side of more: assertions such as `\b` count as true.
 
+use super::gate::{Gate, Side};
+use super::graph::{Graph, Marks, UNBOUNDED};
+use super::ways::Ways;
 use aho_corasick::automaton::{Automaton as _, StateID as KeywordState};
 use aho_corasick::nfa::noncontiguous::NFA as Keywords;
 use aho_corasick::{Anchored, MatchKind};
-use regex_automata::nfa::thompson::{NFA, State};
-use regex_automata::util::primitives::StateID;
+use regex_automata::nfa::thompson::NFA;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::rc::Rc;
 
 /// Longest match in bytes that is looked at; what a regex allows beyond it is cut.
 pub(super) const SPAN_MAX: usize = 4096;
-/// Bytes after a keyword that the gate looks at one by one.
-const GATE_LEN_MAX: usize = 20;
-/// How far the gate looks for a separator.
-const SEPARATOR_REACH_MAX: usize = 128;
-
 /// Where one keyword stands in the matches that are attributed to it.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Placement {
@@ -30,57 +27,9 @@ pub(super) struct Placement {
     /// Whether the regex allows longer matches than [`SPAN_MAX`].
     pub(super) is_clipped: bool,
     /// What must follow.
-    pub(super) gate: Gate,
-}
-
-/// What must follow a keyword for a match to be possible.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Gate {
-    /// For each of the next bytes the values it can have.
-    steps: Vec<ByteSet>,
-    /// One of these bytes must stand within so many bytes after the keyword.
-    separator: Option<(ByteSet, usize)>,
-}
-
-impl Gate {
-    /// Whether no match is possible, given the bytes that follow the keyword. What lies beyond them is
-    /// unknown.
-    pub(super) fn refuses(&self, following: &[u8]) -> bool {
-        if following.iter().zip(&self.steps).any(|(&byte, set)| !set.contains(byte)) {
-            return true;
-        }
-        self.separator.as_ref().is_some_and(|(set, reach)| {
-            following.get(..*reach).is_some_and(|near| !near.iter().any(|&byte| set.contains(byte)))
-        })
-    }
-}
-
-/// A set of byte values.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct ByteSet([u128; 2]);
-
-impl ByteSet {
-    fn insert(&mut self, byte: u8) {
-        self.0[usize::from(byte >> 7)] |= 1 << (byte & 127);
-    }
-
-    pub(super) fn contains(&self, byte: u8) -> bool {
-        self.0[usize::from(byte >> 7)] & (1 << (byte & 127)) != 0
-    }
-
-    fn insert_range(&mut self, start: u8, end: u8) {
-        (start..=end).for_each(|byte| self.insert(byte));
-    }
-
-    fn is_full(self) -> bool {
-        self.0 == [u128::MAX; 2]
-    }
-
-    fn of(bytes: &[u8]) -> Self {
-        let mut set = Self::default();
-        bytes.iter().for_each(|&byte| set.insert(byte));
-        set
-    }
+    pub(super) ahead: Gate,
+    /// What must lead up to it.
+    pub(super) behind: Gate,
 }
 
 /// What is known of a rule's matches.
@@ -108,25 +57,31 @@ pub(super) fn analyse(nfa: &NFA, keywords: &[Vec<u8>], ignore_case: bool) -> Res
     }
     special.sort_unstable();
     special.dedup();
-    let heads = Product::new(nfa, &automaton, special).walk(keywords.len());
-    let mut ahead = Ahead::new(nfa);
-    let mut known: BTreeMap<BTreeSet<StateID>, Placement> = BTreeMap::new();
+    let (forward, backward) = Graph::both(nfa);
+    let from = nfa.start_anchored().as_usize();
+    let heads = Product::new(&forward, &automaton, special).walk(from, keywords.len());
+    let mut beside = Beside { ahead: Ways::new(&forward), behind: Ways::new(&backward) };
+    let mut known: BTreeMap<BTreeSet<usize>, (usize, Gate)> = BTreeMap::new();
     let mut placements = Vec::with_capacity(keywords.len());
     for (keyword, head) in keywords.iter().zip(&heads.keywords) {
         // Keywords that end at the same place of the regex share what follows.
-        let after = known.entry(head.reached.clone()).or_insert_with(|| ahead.look(&head.reached));
-        let mut placement = after.clone();
-        placement.before = head.end.min(SPAN_MAX).saturating_sub(keyword.len());
-        placement.is_clipped |= head.end > SPAN_MAX;
-        placement.after += if head.reached.is_empty() { 0 } else { keyword.len() };
-        placements.push(placement);
+        let (after, ahead) =
+            known.entry(head.reached.clone()).or_insert_with(|| beside.ahead(&head.reached)).clone();
+        let before = head.end.min(SPAN_MAX).saturating_sub(keyword.len());
+        placements.push(Placement {
+            before,
+            after: after.min(SPAN_MAX) + if head.reached.is_empty() { 0 } else { keyword.len() },
+            is_clipped: after > SPAN_MAX || head.end > SPAN_MAX,
+            ahead,
+            behind: beside.behind(&head.reached, keyword, ignore_case, before),
+        });
     }
     Ok(Analysis { placements, has_bare_match: heads.has_bare_match })
 }
 
 /// The regex's and the keywords' automaton side by side, up to the first keyword that is complete.
 struct Product<'a> {
-    nfa: &'a NFA,
+    graph: &'a Graph,
     keywords: &'a Keywords,
     /// Bytes that stand in a keyword; all others lead the keywords' automaton to its start.
     special: Vec<u8>,
@@ -140,7 +95,7 @@ struct Product<'a> {
 #[derive(Default)]
 struct Node {
     steps: Vec<(usize, usize)>,
-    completions: Vec<(usize, StateID)>,
+    completions: Vec<(usize, usize)>,
     is_match: bool,
     visit: Walked,
 }
@@ -166,23 +121,20 @@ struct Head {
     /// Most bytes of a match up to the keyword's end; [`UNBOUNDED`] where something repeats for ever.
     end: usize,
     /// States of the regex right behind the keyword.
-    reached: BTreeSet<StateID>,
+    reached: BTreeSet<usize>,
 }
 
-/// A length without bound.
-const UNBOUNDED: usize = usize::MAX / 4;
-
-type Pair = (StateID, KeywordState);
+type Pair = (usize, KeywordState);
 
 impl<'a> Product<'a> {
-    fn new(nfa: &'a NFA, keywords: &'a Keywords, special: Vec<u8>) -> Self {
-        Self { nfa, keywords, special, turns: HashMap::new(), index: HashMap::new(), nodes: Vec::new() }
+    fn new(graph: &'a Graph, keywords: &'a Keywords, special: Vec<u8>) -> Self {
+        Self { graph, keywords, special, turns: HashMap::new(), index: HashMap::new(), nodes: Vec::new() }
     }
 
-    fn walk(&mut self, count: usize) -> Heads {
+    fn walk(&mut self, from: usize, count: usize) -> Heads {
         let start = self.start();
-        let root = self.node((self.nfa.start_anchored(), start));
-        let (order, has_cycle) = self.topological(root);
+        let root = self.node((from, start));
+        let (order, has_cycle) = self.topological(from, root);
         let mut heads = Heads { keywords: vec![Head::default(); count], has_bare_match: false };
         // The longest way to each node; every node comes behind those that lead to it.
         let mut longest = vec![0_usize; self.nodes.len()];
@@ -207,8 +159,8 @@ impl<'a> Product<'a> {
     }
 
     /// All nodes that can be reached, each behind those that lead to it, and whether some lead in a circle.
-    fn topological(&mut self, root: usize) -> (Vec<usize>, bool) {
-        let mut pairs = vec![(self.nfa.start_anchored(), self.start())];
+    fn topological(&mut self, from: usize, root: usize) -> (Vec<usize>, bool) {
+        let mut pairs = vec![(from, self.start())];
         let mut stack = vec![(root, false)];
         let mut order = Vec::new();
         let mut has_cycle = false;
@@ -249,39 +201,29 @@ impl<'a> Product<'a> {
     fn expand(&mut self, at: usize, pairs: &mut Vec<Pair>) {
         let (state, keyword) = pairs[at];
         let mut steps: Vec<(Pair, usize)> = Vec::new();
-        let mut silent = |next: StateID| steps.push(((next, keyword), 0));
-        match self.nfa.state(state) {
-            State::Look { next, .. } | State::Capture { next, .. } => silent(*next),
-            State::Union { alternates } => alternates.iter().for_each(|next| silent(*next)),
-            State::BinaryUnion { alt1, alt2 } => [*alt1, *alt2].into_iter().for_each(silent),
-            State::Fail => {}
-            State::Match { .. } => self.nodes[at].is_match = true,
-            consuming => {
-                let turns = self.turns(keyword);
-                let start = self.start();
-                let mut completions = Vec::new();
-                ranges(consuming, |low, high, target| {
-                    let inside = turns.iter().filter(|(byte, _)| (low..=high).contains(byte));
-                    let mut count = 0;
-                    for &(_, after) in inside {
-                        count += 1;
-                        if self.keywords.is_match(after) {
-                            completions.extend(
-                                (0..self.keywords.match_len(after)).map(|found| {
-                                    (self.keywords.match_pattern(after, found).as_usize(), target)
-                                }),
-                            );
-                        } else {
-                            steps.push(((target, after), 1));
-                        }
-                    }
-                    if usize::from(high - low) + 1 > count {
-                        steps.push(((target, start), 1));
-                    }
-                });
-                self.nodes[at].completions = completions;
+        self.graph.silent(state).iter().for_each(|&next| steps.push(((next, keyword), 0)));
+        self.nodes[at].is_match = self.graph.is_goal(state);
+        let turns = self.turns(keyword);
+        let start = self.start();
+        let mut completions = Vec::new();
+        for step in self.graph.steps(state) {
+            let mut count = 0;
+            for &(_, after) in turns.iter().filter(|(byte, _)| (step.low..=step.high).contains(byte)) {
+                count += 1;
+                if self.keywords.is_match(after) {
+                    completions.extend(
+                        (0..self.keywords.match_len(after))
+                            .map(|found| (self.keywords.match_pattern(after, found).as_usize(), step.next)),
+                    );
+                } else {
+                    steps.push(((step.next, after), 1));
+                }
+            }
+            if usize::from(step.high - step.low) + 1 > count {
+                steps.push(((step.next, start), 1));
             }
         }
+        self.nodes[at].completions = completions;
         steps.dedup();
         let resolved = steps
             .into_iter()
@@ -308,213 +250,52 @@ impl<'a> Product<'a> {
     }
 }
 
-/// What can follow a state of the regex.
-struct Ahead<'a> {
-    nfa: &'a NFA,
-    to_match: Longest<'a>,
-    /// The same without each of the [`SEPARATORS`].
-    without: Vec<(ByteSet, Longest<'a>)>,
+/// What can stand on either side of a keyword.
+struct Beside<'a> {
+    ahead: Ways<'a>,
+    behind: Ways<'a>,
 }
 
-/// Sets of separators, the smallest first.
-const SEPARATORS: [&[u8]; 6] = [b"=", b"=:", b"=:>", b"=:>,|?(", b"=:>,|?(\"'`", b"=:>,|?(\"'` \t\r\n"];
-
-impl<'a> Ahead<'a> {
-    fn new(nfa: &'a NFA) -> Self {
-        let without = SEPARATORS
-            .iter()
-            .map(|bytes| {
-                let set = ByteSet::of(bytes);
-                (set, Longest::new(nfa, set))
-            })
-            .collect();
-        Self { nfa, to_match: Longest::new(nfa, ByteSet::default()), without }
+impl Beside<'_> {
+    /// The most bytes that follow, and the gate for them.
+    fn ahead(&mut self, reached: &BTreeSet<usize>) -> (usize, Gate) {
+        let states: Vec<usize> = reached.iter().copied().collect();
+        let after = self.ahead.len(&states);
+        (after, Gate::new(&mut self.ahead, &states, after))
     }
 
-    /// A placement with all but what lies before the keyword; `after` counts from behind it.
-    fn look(&mut self, reached: &BTreeSet<StateID>) -> Placement {
-        let after = self.to_match.of(reached).len;
-        let separator = self.without.iter_mut().find_map(|(set, longest)| {
-            let ahead = longest.of(reached);
-            (!ahead.has_match && ahead.len < SEPARATOR_REACH_MAX).then_some((*set, ahead.len + 1))
-        });
-        Placement {
-            before: 0,
-            after: after.min(SPAN_MAX),
-            is_clipped: after > SPAN_MAX,
-            gate: Gate { steps: steps(self.nfa, reached), separator },
+    /// The gate for what leads up to a keyword that ends before the states `reached`.
+    fn behind(&mut self, reached: &BTreeSet<usize>, keyword: &[u8], ignore_case: bool, len: usize) -> Gate {
+        if len == 0 || reached.is_empty() {
+            return Gate::default();
         }
-    }
-}
-
-/// The longest way from a state on, without some bytes.
-struct Longest<'a> {
-    nfa: &'a NFA,
-    /// How many of the byte values below each are allowed.
-    allowed_below: [u16; 257],
-    /// For each state, once it is known.
-    known: Vec<Visit>,
-}
-
-/// What is known of a state.
-#[derive(Clone, Copy, Default, PartialEq, Eq)]
-enum Visit {
-    #[default]
-    Unseen,
-    Open,
-    Done(Way),
-}
-
-/// A longest way.
-#[derive(Clone, Copy, Default, PartialEq, Eq)]
-struct Way {
-    /// Most bytes it consumes; [`UNBOUNDED`] where something repeats for ever.
-    len: usize,
-    /// Whether a match can be reached.
-    has_match: bool,
-}
-
-impl Way {
-    fn or(self, other: Self) -> Self {
-        Self { len: self.len.max(other.len), has_match: self.has_match || other.has_match }
-    }
-}
-
-impl<'a> Longest<'a> {
-    fn new(nfa: &'a NFA, forbidden: ByteSet) -> Self {
-        let mut allowed_below = [0; 257];
-        for byte in 0..=255_u8 {
-            let at = usize::from(byte);
-            allowed_below[at + 1] = allowed_below[at] + u16::from(!forbidden.contains(byte));
-        }
-        Self { nfa, allowed_below, known: vec![Visit::Unseen; nfa.states().len()] }
-    }
-
-    fn of(&mut self, states: &BTreeSet<StateID>) -> Way {
-        states.iter().fold(Way::default(), |way, &state| way.or(self.visit(state)))
-    }
-
-    /// Depth first, with a stack of its own: a repetition is as deep as its count.
-    fn visit(&mut self, start: StateID) -> Way {
-        let mut stack = vec![start];
-        while let Some(&state) = stack.last() {
-            if let Visit::Done(_) = self.known[state.as_usize()] {
-                stack.pop();
-                continue;
-            }
-            let is_return = self.known[state.as_usize()] == Visit::Open;
-            self.known[state.as_usize()] = Visit::Open;
-            let mut way = Way { len: 0, has_match: matches!(self.nfa.state(state), State::Match { .. }) };
-            let mut waits = false;
-            self.successors(state, |next, len, known| match known {
-                Visit::Done(rest) => way = way.or(Way { len: rest.len.saturating_add(len), ..rest }),
-                // A state that is still open leads back to itself.
-                Visit::Open => way.len = UNBOUNDED,
-                Visit::Unseen if is_return => {}
-                Visit::Unseen => {
-                    waits = true;
-                    stack.push(next);
-                }
-            });
-            if !waits {
-                way.len = way.len.min(UNBOUNDED);
-                self.known[state.as_usize()] = Visit::Done(way);
-                stack.pop();
-            }
-        }
-        match self.known[start.as_usize()] {
-            Visit::Done(way) => way,
-            _ => Way::default(),
-        }
-    }
-
-    fn successors(&self, state: StateID, mut each: impl FnMut(StateID, usize, Visit)) {
-        let mut go = |next: StateID, len: usize| each(next, len, self.known[next.as_usize()]);
-        let is_open = |start: u8, end: u8| {
-            self.allowed_below[usize::from(end) + 1] > self.allowed_below[usize::from(start)]
-        };
-        match self.nfa.state(state) {
-            State::Look { next, .. } | State::Capture { next, .. } => go(*next, 0),
-            State::Union { alternates } => alternates.iter().for_each(|next| go(*next, 0)),
-            State::BinaryUnion { alt1, alt2 } => [*alt1, *alt2].into_iter().for_each(|next| go(next, 0)),
-            State::Fail | State::Match { .. } => {}
-            consuming => ranges(consuming, |start, end, next| {
-                if is_open(start, end) {
-                    go(next, 1);
-                }
-            }),
-        }
-    }
-}
-
-/// For each of the next bytes the values with which the automaton can go on.
-fn steps(nfa: &NFA, reached: &BTreeSet<StateID>) -> Vec<ByteSet> {
-    let mut out = Vec::new();
-    let mut layer = closure(nfa, reached.iter().copied());
-    let has_match = |layer: &BTreeSet<StateID>| {
-        layer.iter().any(|&state| matches!(nfa.state(state), State::Match { .. }))
-    };
-    while out.len() < GATE_LEN_MAX && !has_match(&layer) && !layer.is_empty() {
-        let mut set = ByteSet::default();
-        let mut targets = BTreeSet::new();
-        for &state in &layer {
-            ranges(nfa.state(state), |start, end, next| {
-                set.insert_range(start, end);
-                targets.insert(next);
+        let (graph, mut marks) = (self.behind.graph(), Marks::default());
+        let mut states: Vec<usize> = reached.iter().copied().collect();
+        for &byte in keyword.iter().rev() {
+            let upper = if ignore_case { byte.to_ascii_uppercase() } else { byte };
+            states = graph.after(&graph.closure(&states, &mut marks), |step| {
+                let has = |byte| (step.low..=step.high).contains(&byte);
+                has(byte) || has(upper)
             });
         }
-        out.push(set);
-        layer = closure(nfa, targets);
-    }
-    // Trailing positions that let everything pass only cost time.
-    while out.last().is_some_and(|set| set.is_full()) {
-        out.pop();
-    }
-    out
-}
-
-/// The ranges of bytes that a state consumes, and where each leads.
-fn ranges(state: &State, mut each: impl FnMut(u8, u8, StateID)) {
-    match state {
-        State::ByteRange { trans } => each(trans.start, trans.end, trans.next),
-        State::Sparse(sparse) => {
-            sparse.transitions.iter().for_each(|trans| each(trans.start, trans.end, trans.next));
-        }
-        State::Dense(dense) => (0..=255)
-            .filter_map(|byte| Some((byte, dense.matches_byte(byte)?)))
-            .for_each(|(byte, next)| each(byte, byte, next)),
-        _ => {}
+        Gate::new(&mut self.behind, &states, len)
     }
 }
 
-/// All consuming and matching states that are reached without consuming a byte.
-fn closure(nfa: &NFA, states: impl IntoIterator<Item = StateID>) -> BTreeSet<StateID> {
-    let mut stack: Vec<StateID> = states.into_iter().collect();
-    let mut seen = BTreeSet::new();
-    let mut out = BTreeSet::new();
-    while let Some(state) = stack.pop() {
-        if !seen.insert(state) {
-            continue;
-        }
-        match nfa.state(state) {
-            State::Look { next, .. } | State::Capture { next, .. } => stack.push(*next),
-            State::Union { alternates } => stack.extend(alternates.iter()),
-            State::BinaryUnion { alt1, alt2 } => stack.extend([*alt1, *alt2]),
-            State::Fail => {}
-            State::ByteRange { .. } | State::Sparse(_) | State::Dense(_) | State::Match { .. } => {
-                out.insert(state);
-            }
-        }
+impl Placement {
+    /// Whether no match is possible around a keyword, given all that a match can hold on both sides of it.
+    pub(super) fn refuses(&self, behind: &[u8], ahead: &[u8]) -> bool {
+        let behind = behind.get(behind.len().saturating_sub(self.before)..).unwrap_or_default();
+        self.ahead.refuses(Side::Ahead(ahead), true) || self.behind.refuses(Side::Behind(behind), true)
     }
-    out
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use regex_automata::nfa::thompson;
 
-    fn of(pattern: &str, keywords: &[&str], ignore_case: bool) -> Analysis {
+    pub(in crate::detect) fn of(pattern: &str, keywords: &[&str], ignore_case: bool) -> Analysis {
         let nfa = thompson::Compiler::new()
             .configure(thompson::Config::new().utf8(false))
             .syntax(regex_automata::util::syntax::Config::new().unicode(false).utf8(false))
@@ -546,15 +327,5 @@ mod tests {
         assert!(!of("(?:abcd|efgh)[0-9]", &["abcd", "efgh"], false).has_bare_match);
         assert!(of("(?i)abcd[0-9]", &["abcd"], false).has_bare_match);
         assert!(!of("(?i)abcd[0-9]", &["abcd"], true).has_bare_match);
-    }
-
-    #[test]
-    fn the_gate_refuses_what_cannot_become_a_match_and_nothing_else() {
-        let token = &of("ghp_[a-z]{36}", &["ghp_"], false).placements[0].gate;
-        assert!(token.refuses(b"abc-") && !token.refuses(b"abc") && !token.refuses(&[b'a'; 36]));
-        let assignment = &of("(?i)password[ ]{0,9}[=:]x{1,20}", &["password"], true).placements[0].gate;
-        assert!(assignment.refuses(b" of the user") && !assignment.refuses(b"   =xx"));
-        let bounded = &of("password.{0,20}=", &["password"], false).placements[0].gate;
-        assert!(bounded.refuses(&[b'a'; 21]) && !bounded.refuses(&[b'a'; 20]));
     }
 }

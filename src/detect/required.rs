@@ -31,6 +31,75 @@ pub(super) fn literals(hir: &Hir) -> Option<Vec<Literal>> {
     Some(set)
 }
 
+/// Shortest word that is worth looking for in a window.
+const WORD_LEN_MIN: usize = 3;
+
+/// Sets of words, each from another part of the regex, so that every match contains one word of each set.
+pub(super) fn in_parts(hir: &Hir) -> Vec<Vec<Literal>> {
+    let mut out = Vec::new();
+    let mut stack = vec![hir];
+    while let Some(hir) = stack.pop() {
+        match hir.kind() {
+            HirKind::Capture(capture) => stack.push(&capture.sub),
+            HirKind::Concat(parts) => {
+                let mut run = nothing();
+                for part in parts {
+                    let joined = exact(part).and_then(|set| join(&run, &set));
+                    if joined.is_none() {
+                        stack.push(part);
+                        out.push(std::mem::replace(&mut run, nothing()));
+                    }
+                    run = joined.unwrap_or(run);
+                }
+                out.push(run);
+            }
+            HirKind::Repetition(repetition) if repetition.min > 0 => stack.push(&repetition.sub),
+            HirKind::Alternation(branches) => {
+                out.extend(
+                    branches.iter().map(word_of).collect::<Option<Vec<_>>>().map(|sets| sets.concat()),
+                );
+            }
+            _ => out.extend(exact(hir)),
+        }
+    }
+    out.retain(|set| is_long(set) && set.len() <= LITERALS_MAX);
+    out
+}
+
+fn nothing() -> Vec<Literal> {
+    vec![Literal { bytes: Vec::new(), ignore_case: false }]
+}
+
+/// Whether every string is long enough to be looked for.
+fn is_long(set: &[Literal]) -> bool {
+    !set.is_empty() && set.iter().all(|one| one.bytes.len() >= WORD_LEN_MIN)
+}
+
+/// Words one of which stands in every match of a branch: the strings it is, or those that it starts with.
+fn word_of(hir: &Hir) -> Option<Vec<Literal>> {
+    if let Some(set) = exact(hir).filter(|set| is_long(set)) {
+        return Some(set);
+    }
+    match hir.kind() {
+        HirKind::Capture(capture) => word_of(&capture.sub),
+        HirKind::Concat(parts) => {
+            let mut run = nothing();
+            let mut best = None;
+            for part in parts {
+                match exact(part).and_then(|set| join(&run, &set)) {
+                    Some(joined) => run = joined,
+                    None => run = nothing(),
+                }
+                if is_long(&run) {
+                    best = Some(run.clone());
+                }
+            }
+            best
+        }
+        _ => None,
+    }
+}
+
 /// How good a set is: rare literals first, then few of them.
 fn worth(set: &[Literal]) -> Option<f64> {
     let rarest = set.iter().map(|one| rarity(&one.bytes)).fold(f64::INFINITY, f64::min);
@@ -126,13 +195,12 @@ impl Best {
 
 /// The strings that `hir` matches, where they are few.
 fn exact(hir: &Hir) -> Option<Vec<Literal>> {
-    let empty = || vec![Literal { bytes: Vec::new(), ignore_case: false }];
     match hir.kind() {
-        HirKind::Empty | HirKind::Look(_) => Some(empty()),
+        HirKind::Empty | HirKind::Look(_) => Some(nothing()),
         HirKind::Literal(literal) => Some(vec![Literal { bytes: literal.0.to_vec(), ignore_case: false }]),
         HirKind::Class(class) => exact_class(class),
         HirKind::Capture(capture) => exact(&capture.sub),
-        HirKind::Concat(parts) => parts.iter().try_fold(empty(), |sets, part| join(&sets, &exact(part)?)),
+        HirKind::Concat(parts) => parts.iter().try_fold(nothing(), |sets, part| join(&sets, &exact(part)?)),
         HirKind::Alternation(branches) => {
             let sets = branches.iter().map(exact).collect::<Option<Vec<_>>>()?.concat();
             (sets.len() <= LITERALS_MAX).then_some(sets)
@@ -145,7 +213,7 @@ fn exact(hir: &Hir) -> Option<Vec<Literal>> {
             }
             (min, Some(max)) if min == max && min <= 16 => {
                 let one = exact(&repetition.sub)?;
-                (0..min).try_fold(empty(), |sets, _| join(&sets, &one))
+                (0..min).try_fold(nothing(), |sets, _| join(&sets, &one))
             }
             _ => None,
         },

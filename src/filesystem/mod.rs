@@ -4,6 +4,7 @@
 //! linearly, never by path, so that deleted entries and damage come out of the same loop; paths are built
 //! on request. Damage in one entry stays in that entry.
 
+mod directory;
 mod entry;
 mod ext4;
 mod fat;
@@ -11,6 +12,7 @@ mod ntfs;
 mod recognise;
 mod runs;
 
+pub use directory::Directory;
 pub use entry::{
     DataRun, Entry, EntryId, EntryKind, EntryState, Layout, Owner, Place, Role, Stream, StreamName, Times,
 };

@@ -9,12 +9,15 @@
 use super::file::PlainFile;
 use super::{Extent, ReadAt};
 use crate::error::{Error, Kind, Result};
-use memmap2::{Mmap, MmapOptions, UncheckedAdvice};
+use memmap2::{Advice, Mmap, MmapOptions, UncheckedAdvice};
 use std::sync::Once;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Mappings that can exist at one time.
 const SLOTS: usize = 1024;
+
+/// Bytes from which on the pages of a slice are entered at once.
+const POPULATE_MIN: usize = 64 << 10;
 
 /// One mapping as the signal handler sees it: addresses only, so that it needs no lock.
 struct Slot {
@@ -91,7 +94,14 @@ impl ReadAt for MappedFile {
     }
 
     fn slice(&self, offset: u64, max: u64) -> Option<&[u8]> {
-        self.map.as_ref().slice_from(offset, max)
+        let slice = self.map.as_ref().slice_from(offset, max)?;
+        if slice.len() >= POPULATE_MIN {
+            let start = usize::try_from(offset).ok()?;
+            // One call enters all pages; each would fault on its own otherwise. Where it stops short, they do.
+            let advised = self.map.advise_range(Advice::PopulateRead, start, slice.len());
+            drop(advised);
+        }
+        Some(slice)
     }
 
     fn faulted(&self, offset: u64, length: u64) -> bool {

@@ -6,6 +6,7 @@
 mod fields;
 mod file;
 mod mapped;
+pub mod tree;
 mod window;
 
 pub use fields::Fields;

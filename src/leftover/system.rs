@@ -1,10 +1,10 @@
 //! What is known of an operating system before its tree is walked: users, homes, profiles.
 
-use super::hive::Hive;
 use super::lines::lines;
 use super::tree::{Tree, join};
 use crate::error::Result;
 use crate::filesystem::EntryKind;
+use crate::format::hive::Hive;
 use std::collections::BTreeSet;
 
 /// Bytes of `/etc/passwd` and its like that are read.

@@ -93,7 +93,9 @@ pub fn place(place: &Location) -> String {
                 .to_string()
         }
         None => {
-            Chain { image: &place.image, volume: &place.volume, fs: place.fs, ..Chain::default() }.to_string()
+            let offset = place.file_offset.filter(|_| place.state == Some(State::Container));
+            let chain = Chain { image: &place.image, volume: &place.volume, ..Chain::default() };
+            Chain { fs: place.fs, offset, ..chain }.to_string()
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Findings out of folded candidates and leftovers: paths, times, lines, masks, fingerprints, ids.
 
 use super::fold::Place;
-use super::{Disk, Engine, Options};
+use super::{Disk, Engine, Options, Outside};
 use crate::detect::RuleFacts;
 use crate::filesystem::{Entry, EntryId, FileSystem, StreamName};
 use crate::finding::{Finding, Location, Secret};
@@ -50,6 +50,7 @@ pub(super) fn header(name: &str, disk: &Disk, engine: &Engine) -> Header {
 /// Makes findings; keeps what neighbouring ones share.
 pub(super) struct Assembler<'a> {
     disk: &'a Disk,
+    outside: &'a Outside,
     ground: &'a Ground,
     rules: &'a [RuleFacts],
     show_secrets: bool,
@@ -76,9 +77,15 @@ struct Lines {
 }
 
 impl<'a> Assembler<'a> {
-    pub(super) fn new(disk: &'a Disk, ground: &'a Ground, engine: &'a Engine, options: &Options) -> Self {
+    pub(super) fn new(
+        (disk, outside): (&'a Disk, &'a Outside),
+        ground: &'a Ground,
+        engine: &'a Engine,
+        options: &Options,
+    ) -> Self {
         Self {
             disk,
+            outside,
             ground,
             rules: engine.detector.rules(),
             show_secrets: options.show_secrets,
@@ -95,6 +102,8 @@ impl<'a> Assembler<'a> {
         let rule = self.rules.get(candidate.rule);
         let known = candidate.entry.map(|(entry, _)| self.known(candidate.land, entry));
         let land = self.ground.lands.get(candidate.land);
+        let (disk_offset, inside) = land.map_or((None, None), |land| land.shown_place(candidate.disk_offset));
+        let described = land.zip(inside).and_then(|(land, at)| self.outside.describe(&land.volume.name, at));
         let location = Location {
             volume: land.map(|land| land.volume.name.clone()).unwrap_or_default(),
             fs: land.and_then(fs_kind),
@@ -105,22 +114,30 @@ impl<'a> Assembler<'a> {
                 .entry
                 .and_then(|(_, stream)| stream_name(known.as_ref()?.entry.as_ref()?, stream)),
             member: candidate.member.clone(),
-            file_offset: candidate.file_offset,
+            file_offset: candidate.file_offset.or(inside),
             line: self.line(place),
-            disk_offset: candidate.disk_offset,
-            image_offset: candidate.disk_offset.and_then(|offset| self.image_offset(offset)),
+            disk_offset,
+            image_offset: match &described {
+                Some(described) => described.host,
+                None => disk_offset.and_then(|offset| self.image_offset(offset)),
+            },
             image: String::new(),
         };
         let mut evidence = candidate.evidence.clone();
         let links = known.as_ref().map(|known| known.links.as_slice()).unwrap_or_default();
         evidence.extend(links.iter().map(|link| format!("also named {link}")));
+        let mut remedy = rule.map(|rule| rule.remedy.clone()).unwrap_or_default();
+        if let Some(described) = described {
+            evidence.push(described.evidence);
+            remedy = format!("{} {remedy}", described.remedy).trim_end().to_owned();
+        }
         self.finding(Draft {
             rule: rule.map(|rule| rule.id.clone()).unwrap_or_default(),
             category: rule.map_or(Category::Generic, |rule| rule.category),
             severity: candidate.severity,
             verdict: candidate.verdict,
             title: rule.map(|rule| rule.title.clone()).unwrap_or_default(),
-            remedy: rule.map(|rule| rule.remedy.clone()).unwrap_or_default(),
+            remedy,
             location,
             secret: Some(candidate.secret.clone()),
             length: Some(candidate.length),

@@ -1,9 +1,10 @@
 //! An opened disk: container, volumes, and what each volume holds.
 
 use super::Options;
-use crate::container::{self, Image, Unresolved};
-use crate::error::{Error, Result};
-use crate::filesystem::{self, Facts, FileSystem, Recognised};
+use crate::container::{self, DirectoryImage, Image, Unresolved};
+use crate::error::{Error, Kind, Result};
+use crate::filesystem::{self, Directory, Facts, FileSystem, Recognised};
+use crate::io::tree::Tree;
 use crate::io::{self, ReadAt};
 use crate::location::State;
 use crate::sweep::Land;
@@ -16,6 +17,8 @@ use std::sync::Arc;
 pub struct Disk {
     /// The virtual disk.
     pub image: Arc<dyn Image>,
+    /// Bytes of the files that it was made of, with those of its parents, unpacked ones as they are unpacked.
+    pub stored_size: u64,
     /// How it is divided; its volumes are in [`volumes`](Self::volumes) as well.
     pub tiling: Tiling,
     /// Volumes in disk order, then logical ones.
@@ -38,6 +41,9 @@ pub struct OpenVolume {
 /// # Errors
 /// When the file cannot be read or the container refuses; damage further in is part of the disk.
 pub fn open(path: &Path, options: &Options) -> Result<Disk> {
+    if path.is_dir() {
+        return open_directory(path);
+    }
     let source = io::open(path, options.access)?;
     // With its path, so that the files of one image are found beside each other.
     let opening = container::OpenOptions {
@@ -47,6 +53,7 @@ pub fn open(path: &Path, options: &Options) -> Result<Disk> {
         parents: options.parents.clone(),
         allow_siblings: options.allow_siblings,
         unresolved: if options.delta_only { Unresolved::Gap } else { Unresolved::default() },
+        spool: options.spool.clone(),
         ..container::OpenOptions::default()
     };
     let image = container::open_with(source, &opening).map_err(|error| error.in_file(path))?;
@@ -54,7 +61,22 @@ pub fn open(path: &Path, options: &Options) -> Result<Disk> {
     let tiling = volume::tile(&bytes).map_err(|error| error.in_file(path))?;
     let volumes =
         tiling.volumes.iter().chain(&tiling.logical).map(|volume| open_volume(&bytes, volume)).collect();
-    Ok(Disk { image, tiling, volumes })
+    let stored_size = image.sources().iter().map(|source| source.size()).fold(0, u64::saturating_add);
+    Ok(Disk { image, stored_size, tiling, volumes })
+}
+
+/// Opens a directory as a logical source: its files, without a disk below them.
+fn open_directory(path: &Path) -> Result<Disk> {
+    let tree = Tree::open(path)?;
+    if tree.size() == 0 && tree.unread().is_empty() {
+        return Err(Error::new(Kind::Truncated, "no file in the directory has any bytes").in_file(path));
+    }
+    let content = Recognised::Opened(Arc::new(Directory::new(tree.clone())));
+    let volume = Volume::contiguous("whole", VolumeKind::Whole, 0..tree.size());
+    let volumes = vec![OpenVolume { volume: volume.clone(), reader: tree.clone(), content }];
+    let tiling = Tiling { scheme: "none", sector_size: 512, volumes: vec![volume], ..Tiling::default() };
+    let stored_size = tree.size();
+    Ok(Disk { image: Arc::new(DirectoryImage::new(tree)), stored_size, tiling, volumes })
 }
 
 fn open_volume(disk: &Arc<dyn ReadAt>, volume: &Volume) -> OpenVolume {
@@ -163,6 +185,7 @@ impl Disk {
                 filesystem: volume.filesystem().cloned(),
                 map: None,
                 state: volume.state(),
+                outside: self.image.is_logical(),
             })
             .collect()
     }

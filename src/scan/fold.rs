@@ -7,7 +7,7 @@ use crate::filesystem::EntryId;
 use crate::location::State;
 use crate::sweep::{Candidate, Ground};
 use crate::volume::Reading;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// A candidate that becomes a finding, with its other physical places.
 #[derive(Debug)]
@@ -56,18 +56,35 @@ fn order(candidate: &Candidate) -> Order<'_> {
     )
 }
 
-/// A record's raw bytes and its content after fixup are one place; the content counts.
+/// A record's raw bytes and its content after fixup are one place; the content counts. So are a member's bytes
+/// and the same bytes seen in its container; the member counts.
 fn drop_raw_twins(candidates: Vec<Candidate>) -> Vec<Candidate> {
-    let decoded: HashMap<(usize, u64), ()> = candidates
-        .iter()
-        .filter(|candidate| candidate.decoded)
-        .filter_map(|candidate| Some(((candidate.rule, candidate.disk_offset?), ())))
-        .collect();
-    let is_twin = |candidate: &Candidate| {
-        !candidate.decoded
-            && candidate.disk_offset.is_some_and(|offset| decoded.contains_key(&(candidate.rule, offset)))
+    let decoded = candidates.iter().filter(|candidate| candidate.decoded);
+    let on_disk: HashSet<(usize, u64)> =
+        decoded.filter_map(|candidate| Some((candidate.rule, candidate.disk_offset?))).collect();
+    let place = |one: &Candidate, at: u64| (one.rule, one.land, one.entry, at);
+    // The paths stand apart from the places: a look-up borrows them.
+    let mut in_content: HashMap<_, Vec<String>> = HashMap::new();
+    for (one, (path, at)) in candidates.iter().filter_map(|one| Some((one, one.container.as_ref()?))) {
+        in_content.entry(place(one, *at)).or_default().push(path.clone());
+    }
+    let is_twin = |one: &Candidate| {
+        // Text in UTF-16 at an odd offset was read in the other byte order, from one byte before.
+        let is_wide = one.length > to_u64(one.secret.expose().len());
+        let raw = !one.decoded
+            && one.disk_offset.is_some_and(|at| {
+                on_disk.contains(&(one.rule, at))
+                    || (is_wide && on_disk.contains(&(one.rule, at.saturating_add(1))))
+            });
+        let paths = one.file_offset.and_then(|at| in_content.get(&place(one, at)));
+        let own = one.member.as_deref().unwrap_or_default();
+        raw || paths.is_some_and(|paths| paths.iter().any(|path| path == own))
     };
     candidates.into_iter().filter(|candidate| !is_twin(candidate)).collect()
+}
+
+fn to_u64(value: usize) -> u64 {
+    u64::try_from(value).unwrap_or(u64::MAX)
 }
 
 /// Which content a candidate lies in, and where.
@@ -230,10 +247,11 @@ fn limit(places: Vec<Place>, rules: &[RuleFacts], ground: &Ground, per_file_max:
 
 fn cut_gap(candidate: &Candidate, rules: &[RuleFacts], ground: &Ground) -> Gap {
     let rule = rules.get(candidate.rule).map_or("", |rule| rule.id.as_str());
+    let land = ground.lands.get(candidate.land);
     Gap {
         kind: GapKind::Limited,
-        volume: ground.lands.get(candidate.land).map(|land| land.volume.name.clone()).unwrap_or_default(),
-        disk_offset: candidate.disk_offset,
+        volume: land.map(|land| land.volume.name.clone()).unwrap_or_default(),
+        disk_offset: land.and_then(|land| land.shown_place(candidate.disk_offset).0),
         length: None,
         path: candidate.entry.map(|entry| format!("inode {}", entry.0.0)),
         reason: format!("a match of {rule} is longer than its window and was cut"),

@@ -4,7 +4,11 @@ mod assemble;
 mod disk;
 mod fold;
 mod options;
+mod outside;
 mod proof;
+mod verify;
+
+use outside::Outside;
 
 pub use disk::{Disk, OpenVolume, open};
 pub use options::{Observer, Options, Silent};
@@ -14,6 +18,7 @@ use crate::detect::Detector;
 use crate::error::{Error, Kind, Result};
 use crate::filesystem::Recognised;
 use crate::finding::Finding;
+use crate::io::ReadAt;
 use crate::leftover::{Catalogue, CheckOutcome, Source};
 use crate::ownership::{self, OwnerMap, Resident};
 use crate::record::{ExitReason, Record, Summary};
@@ -22,6 +27,7 @@ use crate::sweep::prefilter::Prefilter;
 use crate::sweep::{self, Candidate, Encoded, Event, Ground, Job, ResidentSweep};
 use rayon::iter::{IntoParallelIterator as _, ParallelIterator as _};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// Rules and checks, loaded and compiled once for any number of images.
 #[derive(Debug)]
@@ -76,7 +82,7 @@ pub fn run(
         .num_threads(options.threads)
         .build()
         .map_err(|source| Error::new(Kind::Io, "cannot start threads").with_source(source))?;
-    let name = assemble::image_name(path);
+    let name = options.name.clone().unwrap_or_else(|| assemble::image_name(path));
     let disk = match open(path, options) {
         Ok(disk) => disk,
         Err(error) => {
@@ -88,7 +94,19 @@ pub fn run(
         }
     };
     emit(Record::Scan(&assemble::header(&name, &disk, engine)))?;
-    let mut outcome = pool.install(|| examine(engine, &disk, options, observer))?;
+    let (examined, verified) = std::thread::scope(|threads| {
+        let verifier = options.verify.then(|| threads.spawn(|| verify::verify(&disk)));
+        let examined = pool.install(|| examine(engine, &disk, options, observer));
+        (examined, verifier.map(|verifier| verifier.join()))
+    });
+    let mut outcome = examined?;
+    if let Some(verified) = verified {
+        let stopped = |_| Error::new(Kind::Io, "the thread that verifies the image stopped");
+        let verified = verified.map_err(stopped)?;
+        outcome.notes.extend(verified.notes);
+        outcome.gaps.extend(verified.gaps);
+        outcome.gaps.sort();
+    }
     outcome.findings.iter_mut().for_each(|finding| finding.place.image.clone_from(&name));
     for finding in &outcome.findings {
         emit(Record::Finding(finding))?;
@@ -108,8 +126,11 @@ struct Outcome {
     gaps: Vec<Gap>,
     checks: Vec<CheckOutcome>,
     coverage: Coverage,
+    /// What the container holds besides the disk.
+    container: Coverage,
     possible: u64,
     counted_only: u64,
+    notes: Vec<String>,
 }
 
 /// What the walk over one land's file system gives.
@@ -124,11 +145,16 @@ struct Indexed {
 
 fn examine(engine: &Engine, disk: &Disk, options: &Options, observer: &dyn Observer) -> Result<Outcome> {
     observer.planned(disk.image.size());
-    let mut ground = Ground::new(disk.lands());
+    let outside = Outside::of(disk, options.snapshots);
+    let mut lands = disk.lands();
+    let first_outside = lands.len();
+    lands.extend(outside.lands());
+    let mut ground = Ground::new(lands);
     let indexed: Vec<Indexed> =
         (0..ground.lands.len()).into_par_iter().map(|land| index(engine, &ground, land)).collect();
     let (mut candidates, mut encoded) = (Vec::new(), Vec::new());
     let mut outcome = Outcome { gaps: disk.opaque_gaps(), ..Outcome::default() };
+    outcome.gaps.extend(outside.gaps.iter().cloned());
     let mut decoded = 0_u64;
     for (land, part) in ground.lands.iter_mut().zip(indexed) {
         land.map = part.map;
@@ -137,26 +163,36 @@ fn examine(engine: &Engine, disk: &Disk, options: &Options, observer: &dyn Obser
         outcome.gaps.extend(part.gaps);
         decoded = decoded.saturating_add(part.decoded);
     }
-    let bytes: std::sync::Arc<dyn crate::io::ReadAt> = disk.image.clone();
     let tools = (&engine.prefilter, &engine.detector);
-    let coverage = sweep::sweep(
-        &Job { disk: &bytes, ground: &ground, encoded: &encoded, unit: options.unit },
-        tools,
-        &mut |event| {
-            match event {
-                Event::Candidates(more) => {
-                    observer.found(u64::try_from(more.len()).unwrap_or(0));
-                    candidates.extend(more);
-                }
-                Event::Gap(gap) => outcome.gaps.push(gap),
-                Event::Progress(bytes) => observer.swept(bytes),
+    let mut event = |event| {
+        match event {
+            Event::Candidates(more) => {
+                observer.found(u64::try_from(more.len()).unwrap_or(0));
+                candidates.extend(more);
             }
-            Ok(())
-        },
-    )?;
+            Event::Gap(gap) => outcome.gaps.push(gap),
+            Event::Progress(bytes) => observer.swept(bytes),
+        }
+        Ok(())
+    };
+    let bytes: Arc<dyn ReadAt> = disk.image.clone();
+    let budget = disk.budget();
+    let job = Job { disk: &bytes, ground: &ground, encoded: &encoded, unit: options.unit, start: 0, budget };
+    let coverage = sweep::sweep(&job, tools, &mut event)?;
+    let mut container = Coverage::default();
+    for area in &outside.areas {
+        let job = Job { disk: &area.bytes, encoded: &[], start: area.base, ..job };
+        container.add(&area.counted(sweep::sweep(&job, tools, &mut event)?));
+    }
     outcome.coverage = Coverage { decoded: coverage.decoded.saturating_add(decoded), ..coverage };
     outcome.coverage.opaque = disk.opaque_bytes();
-    conclude(engine, disk, &ground, options, candidates, &mut outcome);
+    outcome.container = container;
+    let padding = disk.image.padding();
+    outcome.coverage.size = outcome.coverage.size.saturating_sub(padding);
+    outcome.coverage.blank = outcome.coverage.blank.saturating_sub(padding);
+    outcome.gaps.extend(disk.image.disturbances().into_iter().map(unread));
+    outside.drop_twins(&mut candidates, first_outside);
+    conclude(engine, (disk, &outside), &ground, options, candidates, &mut outcome);
     Ok(outcome)
 }
 
@@ -194,7 +230,7 @@ fn index(engine: &Engine, ground: &Ground, index: usize) -> Indexed {
 /// Turns candidates into findings, evaluates the leftover checks, and puts everything in order.
 fn conclude(
     engine: &Engine,
-    disk: &Disk,
+    (disk, outside): (&Disk, &Outside),
     ground: &Ground,
     options: &Options,
     candidates: Vec<Candidate>,
@@ -210,7 +246,7 @@ fn conclude(
     outcome.counted_only = folded.counted_only;
     outcome.gaps.extend(folded.gaps);
     let possible = |verdict| verdict == Verdict::Possible && !options.all_verdicts;
-    let mut assembler = assemble::Assembler::new(disk, ground, engine, options);
+    let mut assembler = assemble::Assembler::new((disk, outside), ground, engine, options);
     let mut findings = Vec::with_capacity(folded.places.len());
     for place in &folded.places {
         if possible(place.candidate.verdict) {
@@ -246,6 +282,8 @@ fn summarise(image: String, outcome: &Outcome, options: &Options) -> Summary {
         possible: outcome.possible,
         counted_only: outcome.counted_only,
         coverage: outcome.coverage,
+        notes: outcome.notes.clone(),
+        container: (outcome.container.size > 0).then_some(outcome.container),
         checks: outcome.checks.clone(),
         ..Summary::default()
     };
@@ -274,7 +312,7 @@ fn summarise(image: String, outcome: &Outcome, options: &Options) -> Summary {
     });
     summary.exit_reason = if read == 0 {
         ExitReason::Unreadable
-    } else if incomplete || !outcome.coverage.is_whole() {
+    } else if incomplete || !outcome.coverage.is_whole() || !outcome.container.is_whole() {
         ExitReason::Incomplete
     } else if failing {
         ExitReason::Findings
@@ -282,6 +320,11 @@ fn summarise(image: String, outcome: &Outcome, options: &Options) -> Summary {
         ExitReason::Clean
     };
     summary
+}
+
+/// What could not be had, without a place.
+fn unread(reason: String) -> Gap {
+    Gap { kind: GapKind::Unread, volume: String::new(), disk_offset: None, length: None, path: None, reason }
 }
 
 impl Disk {
@@ -317,14 +360,7 @@ impl Disk {
                 ),
             },
         );
-        let unread = self.image.facts().unread.iter().map(|reason| Gap {
-            kind: GapKind::Unread,
-            volume: String::new(),
-            disk_offset: None,
-            length: None,
-            path: None,
-            reason: reason.clone(),
-        });
+        let unread = self.image.facts().unread.iter().cloned().map(unread);
         let absent = self.volumes.iter().filter_map(|volume| {
             Some(Gap {
                 kind: GapKind::Unread,
@@ -336,6 +372,15 @@ impl Disk {
             })
         });
         opaque.chain(cut).chain(absent).chain(unread).collect()
+    }
+
+    /// Bytes that may be swept. Compression makes of a byte at most some 1,000; tables that show much more than
+    /// that show the same bytes again and again.
+    fn budget(&self) -> u64 {
+        const RATIO_MAX: u64 = 2048;
+        /// Small images may repeat themselves as much as they like.
+        const LEAST: u64 = 4 << 30;
+        self.stored_size.saturating_mul(RATIO_MAX).max(LEAST)
     }
 
     fn opaque_bytes(&self) -> u64 {

@@ -1,5 +1,6 @@
 //! What a caller decides about a run.
 
+use crate::container::Spool;
 use crate::io::Access;
 use crate::rules::Severity;
 use std::path::PathBuf;
@@ -9,6 +10,8 @@ use std::path::PathBuf;
 pub struct Options {
     /// Container format by name; by content where absent.
     pub container: Option<String>,
+    /// What reports call the image; its file name where absent.
+    pub name: Option<String>,
     /// How the image is read.
     pub access: Access,
     /// Parents (backing files) that the image may use.
@@ -17,6 +20,12 @@ pub struct Options {
     pub allow_siblings: bool,
     /// Whether an image whose parent is not given is scanned for what it holds itself; the rest is unread.
     pub delta_only: bool,
+    /// Whether what internal snapshots show and the active state does not is scanned as a disk of its own.
+    pub snapshots: bool,
+    /// Whether digests that the container stores are compared with its bytes.
+    pub verify: bool,
+    /// Where and how much a compressed image is unpacked.
+    pub spool: Spool,
     /// Worker threads; 0 for one a core.
     pub threads: usize,
     /// Whether findings carry their secrets.
@@ -47,10 +56,14 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             container: None,
+            name: None,
             access: Access::Auto,
             parents: Vec::new(),
             allow_siblings: false,
             delta_only: false,
+            snapshots: false,
+            verify: false,
+            spool: Spool::default(),
             threads: 0,
             show_secrets: false,
             only: Vec::new(),

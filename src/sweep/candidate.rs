@@ -22,6 +22,9 @@ pub struct Candidate {
     pub length: u64,
     /// Path inside decoded content.
     pub member: Option<String>,
+    /// The secret in what the member was taken from: path of that one (empty for the content of the disk) and
+    /// offset, where it lies there.
+    pub container: Option<(String, u64)>,
     /// Whether the bytes come from a record after fixup or from a decoder: such a match replaces one of the
     /// raw bytes at the same place.
     pub decoded: bool,

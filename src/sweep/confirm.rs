@@ -3,7 +3,7 @@
 use super::candidate::Candidate;
 use super::ground::{Ground, Land, Stretch};
 use super::prefilter::{Hit, Prefilter};
-use crate::detect::{Detector, Match, Scratch, Window};
+use crate::detect::{Detector, Match, SEAM_LEN, Scratch, Window};
 use crate::filesystem::EntryId;
 use crate::finding::Secret;
 use crate::location::State;
@@ -26,12 +26,20 @@ pub(super) struct Bench {
     pub(super) hits: Vec<Hit>,
     pub(super) buffer: Vec<u8>,
     pub(super) out: Vec<Candidate>,
+    /// Places where bytes may be written as text, and how many runs deep the look is.
+    pub(super) places: Vec<usize>,
+    pub(super) coded_depth: usize,
     scratch: Scratch,
     narrow: Vec<u8>,
     stretch: Stretch,
     hold: Option<(usize, Hold)>,
     view: Option<(ViewKey, View)>,
+    /// The path of the last entry whose path a rule asked for.
+    path: Option<KnownPath>,
 }
+
+/// The land and the entry, and the entry's path where it has one.
+type KnownPath = ((usize, EntryId), Option<Vec<u8>>);
 
 /// What a cached view was made for.
 #[derive(Debug, PartialEq, Eq)]
@@ -66,6 +74,13 @@ pub(super) struct Content<'a> {
 pub(super) trait ToDisk: std::fmt::Debug {
     /// The disk offset of one byte, where it has one.
     fn to_disk(&self, logical: u64) -> Option<u64>;
+
+    /// For a member of decoded content: the same byte in what the member was taken from, by that one's own
+    /// path (empty for the content of the disk) and offset.
+    fn in_container(&self, logical: u64) -> Option<(&str, u64)> {
+        let _ = logical;
+        None
+    }
 }
 
 /// Content that is nowhere on the disk as it is.
@@ -116,9 +131,14 @@ impl Bench {
     ) {
         let mut hits = std::mem::take(&mut self.hits);
         hits.sort_unstable();
+        let skew = to_usize(disk % to_u64(SEAM_LEN));
         for hit in &hits {
             let length = tools.hit_length(hit);
-            if wanted(hit.offset..hit.offset.saturating_add(length)) {
+            let is_hopeless = || {
+                hit.encoding == Encoding::Narrow
+                    && tools.detector.is_hopeless(hit.literal, bytes, hit.offset, skew)
+            };
+            if wanted(hit.offset..hit.offset.saturating_add(length)) && !is_hopeless() {
                 self.at_disk(tools, disk, bytes, hit, length);
             }
         }
@@ -268,6 +288,45 @@ impl Bench {
         self.view = Some(view);
     }
 
+    /// Looks at what its owner has around the byte at `place` of the disk, up to `reach` bytes on each side:
+    /// the content, and the byte's position in it.
+    pub(super) fn around(
+        &mut self,
+        tools: &Tools<'_>,
+        place: u64,
+        reach: u64,
+        look: &mut dyn FnMut(&mut Self, &Content<'_>, usize),
+    ) {
+        let Some(stretch) = tools.ground.at(place) else { return };
+        let Some(land) = tools.ground.lands.get(stretch.land) else { return };
+        let offset = stretch.to_volume(place);
+        let hold = land.hold(offset);
+        if hold.zone == Zone::Content && hold.owner.is_some_and(|owner| owner.form == Form::Encoded) {
+            return;
+        }
+        let Some(view) = self.take_view(stretch.land, land, &hold) else { return };
+        let at = hold.logical_at(offset);
+        let wanted = at.saturating_sub(reach)..at.saturating_add(reach);
+        let (start, bytes) = view.1.read(land.reader.as_ref(), wanted);
+        let bounds = view.1.bounds();
+        let to_disk = Stitched { view: &view.1, land };
+        let content = Content {
+            land: stretch.land,
+            entry: hold.stream(),
+            state: land.state(&hold),
+            bytes: &bytes,
+            logical: start,
+            is_stream: hold.owner.is_some(),
+            at_start: start == bounds.start,
+            at_end: start.saturating_add(to_u64(bytes.len())) >= bounds.end,
+            member: None,
+            decoded: false,
+            to_disk: &to_disk,
+        };
+        look(self, &content, to_usize(at.saturating_sub(start)));
+        self.view = Some(view);
+    }
+
     /// The view of a hold, from the cache where the last one fits.
     fn take_view(&mut self, land_index: usize, land: &Land, hold: &Hold) -> Option<(ViewKey, View)> {
         let owner = hold.stream();
@@ -303,7 +362,11 @@ impl Bench {
                 &narrow
             }
         };
-        let path = OnceCell::new();
+        let key = content.entry.map(|(entry, _)| (content.land, entry));
+        let path = match self.path.take_if(|(known, _)| Some(*known) == key) {
+            Some((_, path)) => OnceCell::from(path),
+            None => OnceCell::new(),
+        };
         let resolve = || path.get_or_init(|| tools.path(content)).clone();
         let window = Window {
             bytes,
@@ -316,6 +379,9 @@ impl Bench {
         tools.detector.confirm(&mut self.scratch, hit.literal, &window, &mut |found| {
             out.extend(candidate(content, bytes, width, first, found));
         });
+        if let Some(known) = key.zip(path.into_inner()) {
+            self.path = Some(known);
+        }
         self.narrow = narrow;
     }
 }
@@ -351,6 +417,7 @@ fn candidate(
         disk_offset: content.to_disk.to_disk(logical),
         length: to_u64(found.secret.len().saturating_mul(width)),
         member: content.member.map(str::to_owned),
+        container: content.to_disk.in_container(logical).map(|(path, at)| (path.to_owned(), at)),
         decoded: content.decoded,
         rule: found.rule,
         severity: found.severity,

@@ -21,6 +21,9 @@ pub struct Land {
     pub map: Option<OwnerMap>,
     /// State of its bytes where no map is; `None` for content of an unknown kind.
     pub state: Option<State>,
+    /// Whether it is no part of a disk: a container's own bytes, whose places count from behind the disk's end
+    /// on, or a tree of files. Such places mean nothing to a reader of the report.
+    pub outside: bool,
 }
 
 impl Land {
@@ -46,6 +49,17 @@ impl Land {
                 let end = area.map_or(self.volume.size(), |area| area.range.start);
                 Err(before.map_or(0, |area| area.range.end)..end)
             }
+        }
+    }
+
+    /// Where on the disk a reader of the report finds a place, and where in the land.
+    pub fn shown_place(&self, disk: Option<u64>) -> (Option<u64>, Option<u64>) {
+        let inside = |disk: u64| disk.checked_sub(self.volume.disk_start());
+        match (self.outside, &self.filesystem) {
+            (false, _) => (disk, None),
+            (true, None) => (None, disk.and_then(inside)),
+            // What lies where in a tree without a disk is of no use to anybody.
+            (true, Some(_)) => (None, None),
         }
     }
 

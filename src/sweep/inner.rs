@@ -1,7 +1,7 @@
 //! Content inside content: streams that are decoded, and what they hold.
 
 use super::Encoded;
-use super::confirm::{Bench, Nowhere, ToDisk, Tools};
+use super::confirm::{Bench, ToDisk, Tools};
 use super::ground::Land;
 use super::stream::{self, Whose};
 use crate::content::{self, Cut, HEAD, Inner, Limits};
@@ -62,13 +62,12 @@ fn stream_of(
     };
     let bytes = &mut decoded.bytes;
     let cuts = content::decode(content.as_ref(), decoder, &Limits::default(), &mut |inner, reader| {
-        let stored = Stored { land, runs, base: inner.stored.unwrap_or(0) };
+        let stored = Stored { land, runs, inner: *inner };
         // What lies in the container as it is was swept with the disk: it is matched again for its path and
         // its own windows, takes the place of the raw match, and does not count as decoded.
-        let is_stored = inner.stored.is_some() && !runs.is_empty();
-        let to_disk: &dyn ToDisk = if is_stored { &stored } else { &Nowhere };
-        let Inner { path, .. } = *inner;
-        let (length, outcome) = stream::sweep_reader(tools, reader, whose, (path, to_disk), bench);
+        let is_on_disk = inner.within.is_empty() && !runs.is_empty();
+        let is_stored = is_on_disk && (inner.stored.is_some() || !inner.pieces.is_empty());
+        let (length, outcome) = stream::sweep_reader(tools, reader, whose, (inner.path, &stored), bench);
         if !is_stored {
             *bytes = bytes.saturating_add(length);
         }
@@ -78,23 +77,27 @@ fn stream_of(
     Ok(())
 }
 
-/// A member that lies on the disk as it is, in the runs of its container.
+/// A member, of which all or parts may lie in its container, and so on the disk.
 #[derive(Debug)]
 struct Stored<'a> {
     land: &'a Land,
     runs: &'a [DataRun],
-    base: u64,
+    inner: Inner<'a>,
 }
 
 impl ToDisk for Stored<'_> {
     fn to_disk(&self, logical: u64) -> Option<u64> {
-        let at = self.base.checked_add(logical)?;
+        let at = self.inner.source(logical).filter(|_| self.inner.within.is_empty())?;
         let next = self.runs.partition_point(|run| run.logical <= at);
         let run = self.runs.get(next.checked_sub(1)?).filter(|run| at < run.end())?;
         match run.place {
             Place::At(start) => self.land.volume.to_disk(start.checked_add(at.checked_sub(run.logical)?)?),
             _ => None,
         }
+    }
+
+    fn in_container(&self, logical: u64) -> Option<(&str, u64)> {
+        Some((self.inner.within, self.inner.source(logical)?))
     }
 }
 

@@ -6,6 +6,7 @@
 
 pub mod blank;
 mod candidate;
+mod coded;
 mod confirm;
 mod ground;
 mod inner;
@@ -120,6 +121,10 @@ pub struct Job<'a> {
     pub encoded: &'a [Encoded],
     /// Bytes of the disk that one worker takes at a time, above zero.
     pub unit: u64,
+    /// Where on the disk the sweep starts.
+    pub start: u64,
+    /// Bytes that may be swept; the rest of a disk that claims more is a gap.
+    pub budget: u64,
 }
 
 /// Sweeps the disk and the encoded streams; returns the byte counts. Runs in the calling rayon pool.
@@ -131,22 +136,29 @@ pub fn sweep(
     (prefilter, detector): (&Prefilter, &Detector),
     emit: &mut dyn FnMut(Event) -> Result<()>,
 ) -> Result<Coverage> {
-    let Job { disk, ground, encoded, unit } = *job;
+    let Job { disk, ground, encoded, unit, start, budget } = *job;
     let tools = Tools { ground, prefilter, detector };
     let benches = Benches::new();
     let mut coverage = Coverage::default();
     let mut queue = encoded.to_vec();
-    let mut plan = Plan { disk: disk.as_ref(), unit: unit.max(1), at: 0 };
+    let mut plan = Plan { disk: disk.as_ref(), unit: unit.max(1), at: start, budget };
     loop {
-        let (batch, blank) = plan.next_batch();
+        let Batch { units, blank, missing } = plan.next_batch();
         if blank > 0 {
             coverage.add(&Coverage { size: blank, blank, ..Coverage::default() });
             emit(Event::Progress(blank))?;
         }
-        if batch.is_empty() {
+        let ended = units.is_empty() && missing.is_empty();
+        for unread in missing.into_iter().chain(ended.then(|| plan.rest()).flatten()) {
+            let length = unread.disk.end.saturating_sub(unread.disk.start);
+            coverage.add(&Coverage { size: length, unread: length, ..Coverage::default() });
+            emit(Event::Gap(unread_gap(ground, &unread)))?;
+            emit(Event::Progress(length))?;
+        }
+        if ended {
             break;
         }
-        let results: Vec<_> = batch
+        let results: Vec<_> = units
             .par_iter()
             .map(|range| {
                 benches.with(|bench| {
@@ -157,6 +169,7 @@ pub fn sweep(
             .collect();
         for (swept, candidates) in results {
             coverage.add(&swept.coverage);
+            plan.budget = plan.budget.saturating_sub(swept.looked_at);
             queue.extend(swept.containers);
             for unread in swept.unread {
                 emit(Event::Gap(unread_gap(ground, &unread)))?;
@@ -218,46 +231,84 @@ struct Plan<'a> {
     disk: &'a dyn ReadAt,
     unit: u64,
     at: u64,
+    /// Bytes that may still be planned.
+    budget: u64,
+}
+
+/// The next units, and what was passed on the way to them.
+#[derive(Default)]
+struct Batch {
+    units: Vec<Range<u64>>,
+    /// Bytes of holes.
+    blank: u64,
+    /// Ranges that cannot be had, of whole units.
+    missing: Vec<unit::Unread>,
 }
 
 impl Plan<'_> {
-    /// The next units, and the bytes of holes that were passed; no units at the end of the disk.
-    fn next_batch(&mut self) -> (Vec<Range<u64>>, u64) {
-        let (mut batch, mut blank) = (Vec::new(), 0_u64);
+    /// The next units; none at the end of the disk.
+    fn next_batch(&mut self) -> Batch {
+        let mut batch = Batch::default();
         let size = self.disk.size();
-        while self.at < size && batch.len() < BATCH {
-            let hole = self.hole();
-            blank = blank.saturating_add(hole);
-            self.at = self.at.saturating_add(hole);
-            if hole == 0 {
-                let end = self.at.saturating_add(self.unit).min(size);
-                batch.push(self.at..end);
-                self.at = end;
+        while self.at < size && batch.units.len() < BATCH && batch.missing.len() < BATCH && self.budget > 0 {
+            let start = self.at;
+            match self.passed() {
+                Some(Extent { length, backing: Backing::Missing { reason } }) => {
+                    self.at = start.saturating_add(length);
+                    batch.missing.push(unit::Unread { disk: start..self.at, reason: reason.to_string() });
+                }
+                Some(hole) => {
+                    batch.blank = batch.blank.saturating_add(hole.length);
+                    self.at = start.saturating_add(hole.length);
+                }
+                None => {
+                    self.at = start.saturating_add(self.unit).min(size);
+                    batch.units.push(start..self.at);
+                }
             }
         }
-        (batch, blank)
+        batch
     }
 
-    /// Length of the hole at the next unit, in whole units (or up to the end of the disk).
-    fn hole(&self) -> u64 {
+    /// What the budget does not reach.
+    fn rest(&self) -> Option<unit::Unread> {
+        let reason = "the image claims far more data than its file can hold; the rest is not read".to_owned();
+        let disk = self.at..self.disk.size();
+        (!disk.is_empty()).then_some(unit::Unread { disk, reason })
+    }
+
+    /// The hole or the missing range at the next unit, in whole units (or up to the end of the disk).
+    fn passed(&self) -> Option<Extent> {
         let rest = self.disk.size().saturating_sub(self.at);
-        match self.disk.map(self.at, rest) {
-            Ok(Extent { length, backing: Backing::Hole }) if length >= rest => rest,
-            Ok(Extent { length, backing: Backing::Hole }) => length.saturating_sub(length % self.unit),
-            // What is stored or wrong is the unit's business.
-            _ => 0,
-        }
+        let one = rest.min(self.unit);
+        // One unit first: containers look up every cluster of what is asked for, and most units are stored.
+        let first = self.passable(one).filter(|extent| extent.length >= one)?;
+        let extent = self.passable(rest).unwrap_or(first);
+        let whole = extent.length.saturating_sub(extent.length % self.unit);
+        let length = if extent.length >= rest { rest } else { whole.max(one) };
+        Some(Extent { length, ..extent })
+    }
+
+    /// What lies at the next unit, unless that is stored or wrong, which is the unit's business.
+    fn passable(&self, max: u64) -> Option<Extent> {
+        let extent = self.disk.map(self.at, max).ok()?;
+        matches!(extent.backing, Backing::Hole | Backing::Missing { .. }).then_some(extent)
     }
 }
 
 fn unread_gap(ground: &Ground, unread: &unit::Unread) -> Gap {
     let land = ground.at(unread.disk.start).and_then(|stretch| ground.lands.get(stretch.land));
+    let place = Some(unread.disk.start);
+    let (disk_offset, inside) = land.map_or((place, None), |land| land.shown_place(place));
     Gap {
         kind: GapKind::Unread,
         volume: land.map(|land| land.volume.name.clone()).unwrap_or_default(),
-        disk_offset: Some(unread.disk.start),
+        disk_offset,
         length: Some(unread.disk.end.saturating_sub(unread.disk.start)),
         path: None,
-        reason: unread.reason.clone(),
+        reason: match inside {
+            Some(offset) => format!("from byte {offset} on: {}", unread.reason),
+            None => unread.reason.clone(),
+        },
     }
 }

@@ -1,9 +1,10 @@
 //! Content that is matched apart from the disk's bytes: resident streams, and streams that are decoded.
 
 use super::blank;
+use super::coded;
 use super::confirm::{Bench, Content, Nowhere, ToDisk, Tools, to_u64, to_usize};
 use super::ground::Land;
-use crate::content;
+use crate::content::{self, coded::RUN_MIN};
 use crate::error::Result;
 use crate::filesystem::{Entry, EntryId, Layout};
 use crate::io::{Backing, ReadAt};
@@ -42,6 +43,24 @@ struct Item {
     place: Option<u64>,
 }
 
+impl Item {
+    fn content<'a>(&self, bytes: &'a [u8], to_disk: &'a dyn ToDisk) -> Content<'a> {
+        Content {
+            land: self.whose.land,
+            entry: Some((self.whose.entry, self.whose.stream)),
+            state: Some(self.whose.state),
+            bytes,
+            logical: 0,
+            is_stream: true,
+            at_start: true,
+            at_end: true,
+            member: None,
+            decoded: true,
+            to_disk,
+        }
+    }
+}
+
 impl Residents {
     /// Adds a stream; says whether it is time to [`flush`](Self::flush).
     pub(super) fn add(&mut self, entry: &Entry, whose: Whose) -> bool {
@@ -56,6 +75,16 @@ impl Residents {
         self.bytes.len() >= CHUNK
     }
 
+    /// Looks for what is written as text in the collected streams, each on its own.
+    fn coded(&self, tools: &Tools<'_>, land: &Land, bench: &mut Bench) {
+        for item in self.items.iter().filter(|item| item.end.saturating_sub(item.start) >= RUN_MIN) {
+            if let Some(bytes) = self.bytes.get(item.start..item.end) {
+                let to_disk = RecordPlace { place: item.place, land };
+                coded::inside(tools, bench, &item.content(bytes, &to_disk), 0..bytes.len());
+            }
+        }
+    }
+
     /// Matches what has been collected; returns the number of bytes.
     pub(super) fn flush(&mut self, tools: &Tools<'_>, land: &Land, bench: &mut Bench) -> u64 {
         let mut hits = std::mem::take(&mut bench.hits);
@@ -66,23 +95,12 @@ impl Residents {
             let Some(item) = next.checked_sub(1).and_then(|index| self.items.get(index)) else { continue };
             let Some(bytes) = self.bytes.get(item.start..item.end) else { continue };
             let to_disk = RecordPlace { place: item.place, land };
-            let content = Content {
-                land: item.whose.land,
-                entry: Some((item.whose.entry, item.whose.stream)),
-                state: Some(item.whose.state),
-                bytes,
-                logical: 0,
-                is_stream: true,
-                at_start: true,
-                at_end: true,
-                member: None,
-                decoded: true,
-                to_disk: &to_disk,
-            };
+            let content = item.content(bytes, &to_disk);
             bench.rules(tools, &content, hit, hit.offset.saturating_sub(item.start));
         }
         hits.clear();
         bench.hits = hits;
+        self.coded(tools, land, bench);
         let length = self.items.iter().map(|item| to_u64(item.end.saturating_sub(item.start))).sum();
         self.bytes.clear();
         self.items.clear();
@@ -206,7 +224,7 @@ pub(super) fn sweep_reader(
 }
 
 /// Matches `search` of the content; hits that end before `fresh` belong to the chunk before.
-fn chunk(
+pub(super) fn chunk(
     tools: &Tools<'_>,
     bench: &mut Bench,
     content: &Content<'_>,
@@ -215,7 +233,7 @@ fn chunk(
 ) {
     let base = search.start;
     let mut hits = std::mem::take(&mut bench.hits);
-    tools.prefilter.scan(content.bytes.get(search).unwrap_or_default(), &mut hits);
+    tools.prefilter.scan(content.bytes.get(search.clone()).unwrap_or_default(), &mut hits);
     hits.sort_unstable();
     for hit in &hits {
         let length = tools.hit_length(hit);
@@ -237,4 +255,5 @@ fn chunk(
     }
     hits.clear();
     bench.hits = hits;
+    coded::inside(tools, bench, content, search);
 }

@@ -2,6 +2,7 @@
 
 use super::Encoded;
 use super::blank;
+use super::coded;
 use super::confirm::{Bench, Tools, to_u64, to_usize};
 use super::inner::is_decoded;
 use crate::content::{self, HEAD};
@@ -28,6 +29,8 @@ pub(super) struct Unread {
 pub(super) struct Swept {
     pub(super) coverage: Coverage,
     pub(super) unread: Vec<Unread>,
+    /// Bytes that were looked at, zeros among them.
+    pub(super) looked_at: u64,
     /// Streams whose first bytes a decoder knows.
     pub(super) containers: Vec<Encoded>,
 }
@@ -153,8 +156,10 @@ impl Sweep<'_, '_> {
     /// Matches one contiguous piece and the seam before it.
     fn piece(&mut self, disk: u64, bytes: &[u8]) {
         self.seam(disk, bytes);
+        self.swept.looked_at = self.swept.looked_at.saturating_add(to_u64(bytes.len()));
         let skew = to_usize(disk % to_u64(blank::BLOCK));
         let mut scanned = 0_u64;
+        let mut places = std::mem::take(&mut self.bench.places);
         for range in blank::written(bytes, skew) {
             scanned = scanned.saturating_add(to_u64(range.len()));
             // A literal in UTF-16 may have its first or last zero byte in a blank block.
@@ -167,8 +172,12 @@ impl Sweep<'_, '_> {
                     hit.offset = hit.offset.saturating_add(from);
                 }
             }
+            coded::places(bytes, range, &mut places);
         }
         self.bench.physical(self.tools, disk, bytes, &|_| true);
+        coded::physical(self.tools, self.bench, disk, bytes, &places);
+        places.clear();
+        self.bench.places = places;
         self.heads(disk, bytes);
         let coverage = &mut self.swept.coverage;
         coverage.scanned = coverage.scanned.saturating_add(scanned);

@@ -1,7 +1,7 @@
 //! Hostile containers: whatever stands in headers and tables, a disk is right, has gaps, or does not open.
 
 use crate::support::fixture;
-use residue::container::{Image, OpenOptions, Unresolved, open_with};
+use residue::container::{Image, OpenOptions, Spool, Unresolved, open_with};
 use residue::error::Result;
 use residue::io::{Backing, ReadAt};
 use std::sync::Arc;
@@ -105,6 +105,134 @@ fn extremes_in_every_field_end_in_errors_and_gaps() {
                     use_image(image.as_ref(), size as u64);
                 }
             }
+        }
+    }
+}
+
+/// Numbers that look random and are the same in every run.
+struct Numbers(u64);
+
+impl Numbers {
+    fn next(&mut self) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0
+    }
+
+    fn below(&mut self, end: u64) -> u64 {
+        self.next() % end.max(1)
+    }
+}
+
+/// Values that tables trip over, or bits at random.
+fn value(numbers: &mut Numbers, old: u64) -> u64 {
+    match numbers.below(9) {
+        0 => u64::MAX,
+        1 => 1 << 63,
+        2 => i64::MAX as u64,
+        3 => 0,
+        4 => old ^ 1 << numbers.below(64),
+        5 => old.wrapping_add(1),
+        6 => old.wrapping_sub(1),
+        7 => old.swap_bytes(),
+        _ => numbers.next() >> numbers.below(64),
+    }
+}
+
+/// Changes a few fields of the file's structures, or cuts the file.
+fn damage(numbers: &mut Numbers, sound: &[u8], places: &[std::ops::Range<usize>]) -> Vec<u8> {
+    let mut bytes = sound.to_vec();
+    for _ in 0..=numbers.below(3) {
+        let place = &places[usize::try_from(numbers.below(places.len() as u64)).unwrap()];
+        let end = place.end.min(bytes.len().saturating_sub(8));
+        if place.start >= end {
+            continue;
+        }
+        let at = place.start + usize::try_from(numbers.below((end - place.start) as u64)).unwrap();
+        let width = 1 << numbers.below(4);
+        let at = at - at % width;
+        let mut field = [0; 8];
+        field.copy_from_slice(&bytes[at..at + 8]);
+        let new = value(numbers, u64::from_be_bytes(field)).to_be_bytes();
+        bytes[at..at + width].copy_from_slice(&new[8 - width..]);
+    }
+    if numbers.below(8) == 0 {
+        let length = numbers.below(bytes.len() as u64);
+        bytes.truncate(usize::try_from(length).unwrap());
+    }
+    bytes
+}
+
+/// Goes over the whole disk as a scan does: every extent, remains, snapshots.
+fn go_over(image: &dyn Image) {
+    const STEPS_MAX: usize = 1 << 20;
+    let mut at = 0;
+    for step in 0.. {
+        if at >= image.size() {
+            break;
+        }
+        assert!(step < STEPS_MAX, "more extents than the file has entries for");
+        let Ok(extent) = image.map(at, image.size() - at) else { break };
+        at += extent.length.max(1);
+    }
+    for residual in image.residual().unwrap_or_default() {
+        let mut end = 0;
+        for remains in residual.remains {
+            assert!(end <= remains.range.start && remains.range.end <= residual.file.size());
+            assert!(remains.range.start < remains.range.end);
+            end = remains.range.end;
+        }
+    }
+    for snapshot in image.snapshots().into_iter().take(4).flatten() {
+        let mut at = 0;
+        for _ in 0..4096 {
+            if at >= snapshot.unshown.size() {
+                break;
+            }
+            let Ok(extent) = snapshot.unshown.map(at, u64::MAX) else { break };
+            let _ = snapshot.unshown.read_at(at, &mut [0; 16]);
+            at += extent.length.max(1);
+        }
+    }
+}
+
+/// Damages every image in many ways. `RESIDUE_FUZZ_SECONDS` gives each image that long instead of a few rounds.
+#[test]
+fn damage_at_random_ends_in_errors_and_gaps_within_bounded_time() {
+    let seconds = std::env::var("RESIDUE_FUZZ_SECONDS").ok().and_then(|seconds| seconds.parse::<u64>().ok());
+    let further: [(&str, &[std::ops::Range<usize>]); 6] = [
+        ("snapshots.qcow2", &[0..112, 0x3_0000..0x3_0040, 0x4_0000..0x4_0080, 0x10_0000..0x20_0000]),
+        ("disk.ova", &[0..1024, 0x400..0x1000]),
+        ("gnu-sparse.tar", &[0..1536]),
+        ("plain.E01", &[0..0x800]),
+        ("disk.raw.gz", &[0..200]),
+        ("disk.raw.zstd", &[0..200]),
+    ];
+    for (name, places) in IMAGES.iter().chain(&further) {
+        let sound = fixture(&format!("containers/{name}"));
+        let start = std::time::Instant::now();
+        let mut numbers = Numbers(0x5eed_0000_0000_0001);
+        for round in 0u64.. {
+            let enough = match seconds {
+                Some(seconds) => start.elapsed().as_secs() >= seconds,
+                None => round >= 12,
+            };
+            if enough {
+                break;
+            }
+            let seed = numbers.next();
+            let bytes = damage(&mut Numbers(seed | 1), &sound, places);
+            let (size, case) = (bytes.len() as u64, std::time::Instant::now());
+            let spool = Spool { bytes_max: 1 << 26, size_max: 1 << 40, ..Spool::default() };
+            let options = OpenOptions { unresolved: Unresolved::Gap, spool, ..OpenOptions::default() };
+            println!("{name}: seed {seed:#x}");
+            if let Ok(image) = open_with(Arc::new(bytes), &options) {
+                let is_unpacked = !image.facts().wrapping.is_empty();
+                use_image(image.as_ref(), if is_unpacked { u64::MAX } else { size });
+                go_over(image.as_ref());
+            }
+            assert!(case.elapsed().as_secs() < 20, "{name}: seed {seed:#x} took {:?}", case.elapsed());
         }
     }
 }

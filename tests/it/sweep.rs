@@ -159,12 +159,18 @@ fn found(disk: Vec<u8>, laid: Laid, unit: u64, threads: usize) -> Found {
     let filesystem: Arc<dyn FileSystem> = Arc::new(laid);
     let map = ownership::index(filesystem.as_ref(), bytes.size(), &mut |other| panic!("{other:?}")).unwrap();
     let volume = Volume::contiguous("whole", VolumeKind::Whole, 0..bytes.size());
-    let land =
-        Land { volume, reader: bytes.clone(), filesystem: Some(filesystem), map: Some(map), state: None };
+    let land = Land {
+        volume,
+        reader: bytes.clone(),
+        filesystem: Some(filesystem),
+        map: Some(map),
+        state: None,
+        outside: false,
+    };
     let ground = Ground::new(vec![land]);
     let mut found = Found::new();
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-    let job = Job { disk: &bytes, ground: &ground, encoded: &[], unit };
+    let job = Job { disk: &bytes, ground: &ground, encoded: &[], unit, start: 0, budget: u64::MAX };
     let mut events = Vec::new();
     pool.install(|| {
         sweep::sweep(&job, (&engine().prefilter, &engine().detector), &mut |event| {

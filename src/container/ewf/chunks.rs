@@ -189,6 +189,12 @@ impl Layout for Chunks {
     fn locate(&self, offset: u64) -> Piece {
         let (chunk, inside) = (offset / self.volume.chunk, offset % self.volume.chunk);
         let length = self.volume.chunk.saturating_sub(inside);
+        if self.tables.last().is_none_or(|table| table.end() <= chunk) {
+            // Nothing behind this one is described either.
+            let message = format!("no table of the image describes chunk {chunk} and those behind it");
+            let left = self.volume.size.saturating_sub(offset);
+            return Piece::missing(left, &Error::new(Kind::Truncated, message));
+        }
         match self.place(chunk) {
             Ok(place) => Piece { length, place },
             Err(error) => Piece::missing(length, &error),

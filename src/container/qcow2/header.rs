@@ -15,7 +15,7 @@ const V3_LENGTH: u32 = 104;
 /// Longest name of a backing file ("backing_file_size").
 const BACKING_NAME_MAX: u32 = 1023;
 /// Largest L1 table that the format's own program opens, in bytes.
-const L1_BYTES_MAX: u64 = 32 << 20;
+pub(super) const L1_BYTES_MAX: u64 = 32 << 20;
 
 const DIRTY: u64 = 1 << 0;
 const CORRUPT: u64 = 1 << 1;

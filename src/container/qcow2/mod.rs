@@ -1,7 +1,6 @@
 //! qcow2, versions 2 and 3 (QEMU, `docs/interop/qcow2.rst`).
 //!
-//! Read: zero and unallocated clusters, deflate and zstd clusters, extended L2 entries, internal snapshots by
-//! name. Refused by name: encryption, external data files, unknown incompatible features. A backing file is
+//! Read: zero and unallocated clusters, deflate and zstd clusters, extended L2 entries, internal snapshots. Refused by name: encryption, external data files, unknown incompatible features. A backing file is
 //! never opened because the image names it.
 
 mod extensions;
@@ -36,18 +35,18 @@ fn open(source: Arc<dyn ReadAt>, options: &OpenOptions) -> Result<Arc<dyn Image>
         None => None,
     };
     let mut notes = header.notes.clone();
-    let snapshots = snapshots::names(source.as_ref(), &header, &mut notes);
+    let snapshots = snapshots::read(source.as_ref(), &header, &mut notes);
     let facts = Facts {
         format: FORMAT.name,
         version: Some(header.version.to_string()),
         virtual_size: header.size,
         stored_size: source.size(),
         compression: Some(header.compression_name().to_owned()),
-        snapshots,
+        snapshots: snapshots.iter().map(|snapshot| snapshot.name.clone()).collect(),
         parent: header.backing_file.as_deref().map(escape),
         notes,
         ..Facts::default()
     };
-    let tables = Tables::new(&header, Arc::clone(&source));
+    let tables = Tables::new(&header, Arc::clone(&source), snapshots)?;
     Ok(Arc::new(Sparse::new(tables, vec![source], parent, facts)))
 }

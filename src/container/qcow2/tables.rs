@@ -2,12 +2,15 @@
 //!
 //! Nothing is kept in memory: each look-up reads the two entries it needs.
 
-use super::header::{ClusterSize, Entries, Header};
+use super::header::{ClusterSize, Entries, Header, L1_BYTES_MAX};
+use super::snapshots::SnapshotEntry;
+use crate::container::RemainsKind;
 use crate::container::codec::Codec;
 use crate::container::residual::Used;
-use crate::container::sparse::{Layout, Piece, Place, peek};
+use crate::container::sparse::{Layout, OlderState, Piece, Place, peek};
 use crate::error::{Error, Result};
 use crate::io::ReadAt;
+use std::collections::HashSet;
 use std::sync::Arc;
 
 /// Bits 9 to 55: an offset in the file.
@@ -20,7 +23,7 @@ const ZERO: u64 = 1;
 const SUBCLUSTERS: u64 = 32;
 
 /// One L1 table and what hangs on it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Tables {
     file: Arc<dyn ReadAt>,
     size: u64,
@@ -35,6 +38,8 @@ pub(super) struct Tables {
     refcount_clusters: u64,
     /// Where clusters lie that no entry places.
     unallocated: Place,
+    /// Older states, where this is the active one.
+    snapshots: Arc<[SnapshotEntry]>,
 }
 
 /// An L2 entry and where it was found.
@@ -47,9 +52,12 @@ struct Entry {
 
 impl Tables {
     /// The active state.
-    pub(super) fn new(header: &Header, file: Arc<dyn ReadAt>) -> Self {
+    ///
+    /// # Errors
+    /// [`Kind::Corrupt`] where the L1 table refers to more L2 tables than the file has room for.
+    pub(super) fn new(header: &Header, file: Arc<dyn ReadAt>, snapshots: Vec<SnapshotEntry>) -> Result<Self> {
         let unallocated = if header.backing_file.is_some() { Place::Parent } else { Place::Hole };
-        Self {
+        let tables = Self {
             file,
             size: header.size,
             version: header.version,
@@ -62,7 +70,68 @@ impl Tables {
             refcounts_at: header.refcounts_at,
             refcount_clusters: header.refcount_clusters,
             unallocated,
+            snapshots: snapshots.into(),
+        };
+        tables.check_room()?;
+        Ok(tables)
+    }
+
+    /// The state that `snapshot` keeps.
+    fn of_snapshot(&self, snapshot: &SnapshotEntry) -> Result<Self> {
+        let (size, l1_at) = (snapshot.size.unwrap_or(self.size), snapshot.l1_at);
+        let needed = size.div_ceil(self.cluster.bytes()).div_ceil(self.clusters_per_table);
+        let expected = |what: &str, expected: u64, found: u64| {
+            Error::corrupt(l1_at, &format!("snapshot {}: {what}", snapshot.name), expected, found)
+        };
+        if snapshot.l1_entries < needed {
+            return Err(expected("L1 table entries", needed, snapshot.l1_entries));
         }
+        if snapshot.l1_entries.saturating_mul(8) > L1_BYTES_MAX {
+            return Err(expected("most L1 table bytes", L1_BYTES_MAX, snapshot.l1_entries.saturating_mul(8)));
+        }
+        self.check_alignment("L1 table of a snapshot", l1_at, l1_at)?;
+        let tables =
+            Self { size, l1_at, l1_entries: snapshot.l1_entries, snapshots: Arc::default(), ..self.clone() };
+        tables.check_room()?;
+        Ok(tables)
+    }
+
+    /// Bounds what a walk over all tables costs by the file's own length: entries that share a table are damage
+    /// at best, and each further one would cost the walk over that table again.
+    fn check_room(&self) -> Result<()> {
+        let size = self.file.size();
+        let mut held = 0u64;
+        for index in 0..self.l1_entries {
+            let table = self.l2_table(index).ok().flatten().filter(|&table| table < size);
+            held = held.saturating_add(table.map_or(0, |_| self.cluster.bytes()));
+        }
+        if held > size {
+            let found = held / self.cluster.bytes();
+            let expected = format!("at most {} L2 tables", size / self.cluster.bytes());
+            return Err(Error::corrupt(self.l1_at, "L1 table", expected, found));
+        }
+        Ok(())
+    }
+
+    /// Adds an L2 table, and what its entries refer to: the disk's clusters, and those behind its end.
+    fn add_table(&self, index: u64, table: u64, disk: &mut Used, behind: &mut Used) -> Result<()> {
+        let cluster = self.cluster.bytes();
+        disk.add(0, table, cluster)?;
+        for number in 0..self.clusters_per_table {
+            let Ok(entry) = self.l2_entry(table, number) else { break };
+            let guest = index.saturating_mul(self.clusters_per_table).saturating_add(number);
+            let is_disk = guest.saturating_mul(cluster) < self.size;
+            let into = if is_disk { &mut *disk } else { &mut *behind };
+            let host = entry.descriptor & OFFSET;
+            match self.compressed(entry.descriptor, guest) {
+                Place::Encoded { at, length, .. } if entry.descriptor & COMPRESSED != 0 => {
+                    into.add(0, at, length)?;
+                }
+                _ if host != 0 => into.add(0, host, cluster)?,
+                _ => {}
+            }
+        }
+        Ok(())
     }
 
     fn read_u64(&self, what: &str, at: u64) -> Result<u64> {
@@ -170,8 +239,8 @@ impl Layout for Tables {
         found.unwrap_or_else(|error| Piece::missing(bytes.saturating_sub(inside), &error))
     }
 
-    /// The header, the active L1 and L2 tables, and the refcounts. What internal snapshots refer to counts as
-    /// residual: the active state does not show it.
+    /// The header, the active L1 and L2 tables, and the refcounts. What internal snapshots refer to is no part
+    /// of the active state.
     fn add_metadata(&self, used: &mut Used) -> Result<bool> {
         let cluster = self.cluster.bytes();
         used.add(0, 0, cluster)?;
@@ -193,5 +262,49 @@ impl Layout for Tables {
             }
         }
         Ok(true)
+    }
+
+    /// Lengths are counted in sectors; the data ends somewhere in the last one.
+    fn tail(&self) -> u64 {
+        511
+    }
+
+    /// What internal snapshots refer to. Each table is walked once, however many snapshots share it.
+    fn marks(&self) -> Result<Vec<(RemainsKind, Used)>> {
+        let (mut disk, mut behind) = (Used::new(1), Used::new(1));
+        let (mut seen, mut l1_bytes) = (HashSet::new(), 0u64);
+        for snapshot in self.snapshots.iter() {
+            // Damage in one is reported where the snapshot itself is opened.
+            let Ok(tables) = self.of_snapshot(snapshot) else { continue };
+            l1_bytes = l1_bytes.saturating_add(tables.l1_entries.saturating_mul(8));
+            if l1_bytes > self.file.size() {
+                break;
+            }
+            disk.add(0, tables.l1_at, tables.l1_entries.saturating_mul(8))?;
+            for index in 0..tables.l1_entries {
+                match tables.l2_table(index) {
+                    Ok(Some(table)) if seen.insert(table) => {
+                        tables.add_table(index, table, &mut disk, &mut behind)?;
+                    }
+                    _ => {}
+                }
+            }
+        }
+        Ok(vec![(RemainsKind::Snapshot, disk), (RemainsKind::MachineState, behind)])
+    }
+
+    fn older_states(&self) -> Vec<Result<OlderState<Self>>> {
+        let mut before: Option<Self> = None;
+        let state = |snapshot: &SnapshotEntry| {
+            let layout = self.of_snapshot(snapshot)?;
+            let shown = std::iter::once(self.clone()).chain(before.take()).collect();
+            before = Some(layout.clone());
+            Ok(OlderState { name: snapshot.name.clone(), layout, shown })
+        };
+        self.snapshots.iter().map(state).collect()
+    }
+
+    fn rewrite(&self) -> &'static str {
+        "qemu-img convert -O qcow2 OLD NEW"
     }
 }

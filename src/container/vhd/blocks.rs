@@ -2,6 +2,7 @@
 
 use super::dynamic::DynamicHeader;
 use super::footer::{DiskType, Footer};
+use crate::container::blocks::{FirstBit, SectorBitmap, Table};
 use crate::container::residual::Used;
 use crate::container::sparse::{Layout, Piece, Place, peek};
 use crate::error::{Error, Result};
@@ -9,13 +10,13 @@ use crate::io::ReadAt;
 use std::ops::Range;
 use std::sync::Arc;
 
+/// How to make a file that holds nothing but the disk.
+const REWRITE: &str = "qemu-img convert -O vpc OLD NEW, or Convert-VHD OLD NEW";
 /// Table entry of a block that is not stored.
 const UNUSED: u32 = u32::MAX;
 const SECTOR: u64 = 512;
 /// Largest block that is read; the usual ones have 2 MiB.
 const BLOCK_MAX: u64 = 256 << 20;
-/// Bytes of a sector bitmap that one look-up reads.
-const BITMAP_STEP: u64 = 64;
 
 /// A fixed disk: the bytes as they are, up to the footer.
 #[derive(Debug)]
@@ -43,6 +44,10 @@ impl Layout for Fixed {
         used.add(0, self.footer_at, SECTOR)?;
         Ok(true)
     }
+
+    fn rewrite(&self) -> &'static str {
+        REWRITE
+    }
 }
 
 /// A disk in blocks.
@@ -50,7 +55,7 @@ impl Layout for Fixed {
 pub(super) struct Blocks {
     source: Arc<dyn ReadAt>,
     size: u64,
-    table_at: u64,
+    table: Table,
     block: u64,
     /// Length of the sector bitmap in front of each block, in bytes.
     bitmap: u64,
@@ -86,47 +91,28 @@ impl Blocks {
             footer.data_at..footer.data_at.saturating_add(2 * SECTOR),
             table_at..table_at.saturating_add(table_length),
         ]);
-        Ok(Self { source, size, table_at, block, bitmap, kind, entries: header.entries, fixed })
+        let table = Table { at: table_at, width: 4 };
+        Ok(Self { source, size, table, block, bitmap, kind, entries: header.entries, fixed })
     }
 
-    fn place(&self, number: u64, inside: u64) -> Result<Piece> {
+    /// The place of byte `inside` of a block whose table entry is `entry`.
+    fn place(&self, entry: u32, inside: u64) -> Result<Piece> {
         let length = self.block.saturating_sub(inside);
-        let entry_at = self.table_at.saturating_add(number.saturating_mul(4));
-        let mut entry = [0; 4];
-        peek(self.source.as_ref(), entry_at, &mut entry).map_err(|error| error.context("VHD table entry"))?;
-        let entry = u32::from_be_bytes(entry);
         let differencing = self.kind == DiskType::Differencing;
         if entry == UNUSED {
             let place = if differencing { Place::Parent } else { Place::Hole };
             return Ok(Piece { length, place });
         }
-        let bitmap_at = u64::from(entry).saturating_mul(SECTOR);
-        let data_at = bitmap_at.saturating_add(self.bitmap).saturating_add(inside);
-        let stored = Place::Stored { file: 0, at: data_at };
+        let at = u64::from(entry).saturating_mul(SECTOR);
+        let stored = Place::Stored { file: 0, at: at.saturating_add(self.bitmap).saturating_add(inside) };
         if !differencing {
             return Ok(Piece { length, place: stored });
         }
-        let (own, length) = self.sectors(bitmap_at, inside)?;
-        Ok(Piece { length, place: if own { stored } else { Place::Parent } })
-    }
-
-    /// Whether the sector at byte `inside` of a block is its own, and for how many bytes that holds.
-    fn sectors(&self, bitmap_at: u64, inside: u64) -> Result<(bool, u64)> {
+        let bitmap = SectorBitmap { at, length: self.bitmap, first_bit: FirstBit::Highest };
         let first = inside / SECTOR;
-        let mut bytes = [0; 64];
-        let start = first / 8;
-        let wanted = self.bitmap.saturating_sub(start).min(BITMAP_STEP);
-        let bytes = bytes.get_mut(..usize::try_from(wanted).unwrap_or(0)).unwrap_or_default();
-        peek(self.source.as_ref(), bitmap_at.saturating_add(start), bytes)
-            .map_err(|error| error.context("VHD sector bitmap"))?;
-        // The first sector is the highest bit.
-        let bits = bytes.iter().flat_map(|byte| (0..8u32).rev().map(move |bit| byte >> bit & 1 == 1));
-        let mut bits = bits.skip(usize::try_from(first % 8).unwrap_or(0));
-        let own = bits.next().unwrap_or(false);
-        let same = bits.take_while(|&bit| bit == own).count();
-        let sectors = u64::try_from(same).unwrap_or(0).saturating_add(1);
-        let end = first.saturating_add(sectors).saturating_mul(SECTOR).min(self.block);
-        Ok((own, end.saturating_sub(inside)))
+        let (own, same) = bitmap.look_up(self.source.as_ref(), "VHD sector bitmap", first)?;
+        let end = first.saturating_add(same).saturating_mul(SECTOR).min(self.block);
+        Ok(Piece { length: end.saturating_sub(inside), place: if own { stored } else { Place::Parent } })
     }
 }
 
@@ -138,7 +124,13 @@ impl Layout for Blocks {
     fn locate(&self, offset: u64) -> Piece {
         let (number, inside) = (offset / self.block, offset % self.block);
         let rest = self.block.saturating_sub(inside);
-        self.place(number, inside).unwrap_or_else(|error| Piece::missing(rest, &error))
+        let lengths = (rest, self.size.saturating_sub(offset));
+        match self.table.entry(self.source.as_ref(), "VHD table entry", number, lengths) {
+            Ok(entry) => self
+                .place(u32::from_be_bytes(entry), inside)
+                .unwrap_or_else(|error| Piece::missing(rest, &error)),
+            Err(missing) => missing,
+        }
     }
 
     /// Both footers, the header with what it says of a parent, the table, and the bitmap of each block.
@@ -146,15 +138,19 @@ impl Layout for Blocks {
         for range in &self.fixed {
             used.add(0, range.start, range.end.saturating_sub(range.start))?;
         }
-        let held = self.source.size().saturating_sub(self.table_at) / 4;
+        let held = self.source.size().saturating_sub(self.table.at) / self.table.width;
         for number in 0..self.entries.min(held) {
             let mut entry = [0; 4];
-            peek(self.source.as_ref(), self.table_at.saturating_add(number.saturating_mul(4)), &mut entry)?;
+            peek(self.source.as_ref(), self.table.entry_at(number), &mut entry)?;
             let entry = u32::from_be_bytes(entry);
             if entry != UNUSED {
                 used.add(0, u64::from(entry).saturating_mul(SECTOR), self.bitmap)?;
             }
         }
         Ok(true)
+    }
+
+    fn rewrite(&self) -> &'static str {
+        REWRITE
     }
 }

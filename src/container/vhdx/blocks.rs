@@ -1,6 +1,7 @@
 //! The block allocation table ("Block Allocation Table", section 2.5).
 
 use super::metadata::Metadata;
+use crate::container::blocks::{FirstBit, SectorBitmap, Table};
 use crate::container::residual::Used;
 use crate::container::sparse::{Layout, Piece, Place, peek};
 use crate::error::{Error, Result};
@@ -12,8 +13,6 @@ use std::sync::Arc;
 const BITMAP_BLOCK: u64 = 1 << 20;
 /// Sectors that one sector bitmap block describes.
 const BITMAP_SECTORS: u64 = 1 << 23;
-/// Bytes of a sector bitmap that one look-up reads.
-const BITMAP_STEP: usize = 64;
 
 /// Entry states ("Payload Block BAT Entry States").
 const NOT_PRESENT: u64 = 0;
@@ -28,7 +27,7 @@ const PARTIALLY_PRESENT: u64 = 7;
 pub(super) struct Blocks {
     source: Arc<dyn ReadAt>,
     size: u64,
-    table_at: u64,
+    table: Table,
     block: u64,
     sector: u64,
     /// Payload entries between two sector bitmap entries ("Chunk Ratio").
@@ -64,22 +63,23 @@ impl Blocks {
             return Err(Error::truncated("VHDX block table", table.start, needed, source.size()));
         }
         let (size, block, sector) = (metadata.size, metadata.block, metadata.sector);
-        Ok(Self { source, size, table_at: table.start, block, sector, ratio, differencing, fixed })
+        let table = Table { at: table.start, width: 8 };
+        Ok(Self { source, size, table, block, sector, ratio, differencing, fixed })
     }
 
-    /// State and file offset of a table entry.
-    fn entry(&self, index: u64) -> Result<(u64, u64, u64)> {
-        let at = self.table_at.saturating_add(index.saturating_mul(8));
+    /// State and file offset of a sector bitmap's table entry.
+    fn bitmap_entry(&self, chunk: u64) -> Result<(u64, u64)> {
+        let index = chunk.saturating_add(1).saturating_mul(self.ratio).saturating_add(chunk);
         let mut bytes = [0; 8];
-        peek(self.source.as_ref(), at, &mut bytes).map_err(|error| error.context("VHDX table entry"))?;
-        let entry = u64::from_le_bytes(bytes);
-        // Bits 20 to 63 are the offset in MiB, hence the offset itself once the rest is cleared.
-        Ok((entry & 7, entry & !0xf_ffff, at))
+        peek(self.source.as_ref(), self.table.entry_at(index), &mut bytes)
+            .map_err(|error| error.context("VHDX table entry"))?;
+        Ok(split_entry(bytes))
     }
 
-    fn place(&self, number: u64, inside: u64) -> Result<Piece> {
+    /// The place of byte `inside` of block `number`, whose table entry is `entry`.
+    fn place(&self, entry: [u8; 8], number: u64, inside: u64) -> Result<Piece> {
         let length = self.block.saturating_sub(inside);
-        let (state, host, at) = self.entry(number.saturating_add(number / self.ratio))?;
+        let (state, host) = split_entry(entry);
         let stored = Place::Stored { file: 0, at: host.saturating_add(inside) };
         let place = match state {
             NOT_PRESENT if self.differencing => Place::Parent,
@@ -89,35 +89,42 @@ impl Blocks {
                 let (own, length) = self.sectors(number, inside)?;
                 return Ok(Piece { length, place: if own { stored } else { Place::Parent } });
             }
-            other => return Err(Error::corrupt(at, "state of a VHDX block", "0 to 3, 6 or 7", other)),
+            other => {
+                let at = self.table.entry_at(self.index(number));
+                return Err(Error::corrupt(at, "state of a VHDX block", "0 to 3, 6 or 7", other));
+            }
         };
         Ok(Piece { length, place })
+    }
+
+    /// The table entry of block `number`: sector bitmaps have entries between those of blocks.
+    fn index(&self, number: u64) -> u64 {
+        number.saturating_add(number / self.ratio)
     }
 
     /// Whether the sector at byte `inside` of a block is its own, and for how many bytes that holds.
     fn sectors(&self, number: u64, inside: u64) -> Result<(bool, u64)> {
         let chunk = number / self.ratio;
-        let bitmap_index = chunk.saturating_add(1).saturating_mul(self.ratio).saturating_add(chunk);
-        let (state, bitmap, at) = self.entry(bitmap_index)?;
+        let (state, at) = self.bitmap_entry(chunk)?;
         if state != FULLY_PRESENT {
-            return Err(Error::corrupt(at, "state of a VHDX sector bitmap", FULLY_PRESENT, state));
+            let what = "state of a VHDX sector bitmap";
+            return Err(Error::corrupt(self.table.at, what, FULLY_PRESENT, state));
         }
-        let block_sectors = self.block / self.sector;
-        let first = (number % self.ratio).saturating_mul(block_sectors).saturating_add(inside / self.sector);
-        let start = first / 8;
-        let wanted = usize::try_from(BITMAP_BLOCK.saturating_sub(start)).unwrap_or(0).min(BITMAP_STEP);
-        let mut bytes = [0; BITMAP_STEP];
-        let bytes = bytes.get_mut(..wanted).unwrap_or_default();
-        peek(self.source.as_ref(), bitmap.saturating_add(start), bytes)
-            .map_err(|error| error.context("VHDX sector bitmap"))?;
-        // The first sector is the lowest bit.
-        let bits = bytes.iter().flat_map(|byte| (0..8u32).map(move |bit| byte >> bit & 1 == 1));
-        let mut bits = bits.skip(usize::try_from(first % 8).unwrap_or(0));
-        let own = bits.next().unwrap_or(false);
-        let same = u64::try_from(bits.take_while(|&bit| bit == own).count()).unwrap_or(0);
-        let end = (inside / self.sector).saturating_add(same).saturating_add(1).saturating_mul(self.sector);
+        let bitmap = SectorBitmap { at, length: BITMAP_BLOCK, first_bit: FirstBit::Lowest };
+        let inside_block = inside / self.sector;
+        let first = (number % self.ratio).saturating_mul(self.block / self.sector);
+        let first = first.saturating_add(inside_block);
+        let (own, same) = bitmap.look_up(self.source.as_ref(), "VHDX sector bitmap", first)?;
+        let end = inside_block.saturating_add(same).saturating_mul(self.sector);
         Ok((own, end.min(self.block).saturating_sub(inside)))
     }
+}
+
+/// State, and offset in the file.
+fn split_entry(bytes: [u8; 8]) -> (u64, u64) {
+    let entry = u64::from_le_bytes(bytes);
+    // Bits 20 to 63 are the offset in MiB, hence the offset itself once the rest is cleared.
+    (entry & 7, entry & !0xf_ffff)
 }
 
 impl Layout for Blocks {
@@ -128,7 +135,13 @@ impl Layout for Blocks {
     fn locate(&self, offset: u64) -> Piece {
         let (number, inside) = (offset / self.block, offset % self.block);
         let rest = self.block.saturating_sub(inside);
-        self.place(number, inside).unwrap_or_else(|error| Piece::missing(rest, &error))
+        let lengths = (rest, self.size.saturating_sub(offset));
+        match self.table.entry(self.source.as_ref(), "VHDX table entry", self.index(number), lengths) {
+            Ok(entry) => {
+                self.place(entry, number, inside).unwrap_or_else(|error| Piece::missing(rest, &error))
+            }
+            Err(missing) => missing,
+        }
     }
 
     /// Headers, log, regions, and blocks of sector bitmaps.
@@ -138,12 +151,18 @@ impl Layout for Blocks {
         }
         if self.differencing {
             for chunk in 0..self.size.div_ceil(self.block).div_ceil(self.ratio) {
-                let index = chunk.saturating_add(1).saturating_mul(self.ratio).saturating_add(chunk);
-                if let Ok((FULLY_PRESENT, bitmap, _)) = self.entry(index) {
-                    used.add(0, bitmap, BITMAP_BLOCK)?;
+                match self.bitmap_entry(chunk) {
+                    Ok((FULLY_PRESENT, bitmap)) => used.add(0, bitmap, BITMAP_BLOCK)?,
+                    Ok(_) => {}
+                    // Behind the end of the file.
+                    Err(_) => break,
                 }
             }
         }
         Ok(true)
+    }
+
+    fn rewrite(&self) -> &'static str {
+        "qemu-img convert -O vhdx OLD NEW, or Convert-VHD OLD NEW"
     }
 }

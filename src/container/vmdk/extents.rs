@@ -89,6 +89,10 @@ impl Layout for Extents {
         }
         Ok(sparse)
     }
+
+    fn rewrite(&self) -> &'static str {
+        "qemu-img convert -O vmdk OLD NEW, or a fresh export by the hypervisor"
+    }
 }
 
 /// A sparse extent's directory and tables.
@@ -111,7 +115,7 @@ pub(super) struct SparseExtent {
 impl SparseExtent {
     /// The extent that `header` describes, in `source`, which has number `file`.
     pub(super) fn new(header: &Header, file: usize, source: Arc<dyn ReadAt>) -> Result<Self> {
-        Ok(Self {
+        let extent = Self {
             source,
             file,
             capacity: header.capacity_bytes(),
@@ -123,7 +127,28 @@ impl SparseExtent {
             fixed: header.places(),
             redundant_at: header.redundant_at(),
             directory_length: header.directory_length(),
-        })
+        };
+        extent.check_room()?;
+        Ok(extent)
+    }
+
+    /// Bounds what a walk over all tables costs by the file's own length: entries that share a table are damage
+    /// at best, and each further one would cost the walk over that table again.
+    fn check_room(&self) -> Result<()> {
+        let size = self.source.size();
+        let table = self.table_entries.saturating_mul(4).next_multiple_of(512);
+        let mut held = 0u64;
+        for index in 0..self.directory_length.min(size.saturating_sub(self.directory_at)) / 4 {
+            let at = self.directory_at.saturating_add(index.saturating_mul(4));
+            let place = self.read_u32("grain directory entry", at).unwrap_or(0).saturating_mul(512);
+            let is_there = place != 0 && place < size;
+            held = held.saturating_add(if is_there { table } else { 0 });
+        }
+        if held > size {
+            let expected = format!("at most {} grain tables", size / table.max(1));
+            return Err(Error::corrupt(self.directory_at, "grain directory", expected, held / table.max(1)));
+        }
+        Ok(())
     }
 
     /// Headers, the descriptor, both directories and their tables.
@@ -167,6 +192,8 @@ impl SparseExtent {
         let table = match self.read_u32("grain directory entry", entry) {
             Ok(0) => return Piece { length: table_rest, place: unallocated.clone() },
             Ok(table) => table,
+            // Where the file ends before the entry, it ends before all others, too.
+            Err(error) if entry >= self.source.size() => return Piece::missing(left, &error),
             Err(error) => return Piece::missing(table_rest, &error),
         };
         let rest = self.grain.saturating_sub(inside);

@@ -2,8 +2,9 @@
 
 use super::tar::{self, Forward, Member};
 use super::{Unwrapped, looks_like_disk, open_inner};
+use crate::container::residual::Used;
 use crate::container::sparse::{Layout, Piece, Place, Sparse};
-use crate::container::{Facts, Image, OpenOptions};
+use crate::container::{Facts, Image, OpenOptions, RemainsKind, Residual};
 use crate::error::{Error, Kind, Result};
 use crate::io::{ReadAt, Window, check_range};
 use std::io::{self, Read};
@@ -50,7 +51,20 @@ pub(super) fn open(source: &Arc<dyn ReadAt>, options: &OpenOptions) -> Result<Ar
     facts.wrapping.insert(0, "tar".to_owned());
     facts.notes.extend(notes);
     facts.unread.extend(unread);
-    Ok(Arc::new(Unwrapped { inner, facts, decoded_from: None }))
+    let beside = beside(source, chosen)?;
+    Ok(Arc::new(Unwrapped { inner, facts, decoded_from: None, beside }))
+}
+
+/// Everything in the archive but the disk: descriptors, manifests, further disks, what follows the archive's
+/// end.
+fn beside(source: &Arc<dyn ReadAt>, disk: &Found) -> Result<Option<Residual>> {
+    let mut used = Used::new(1);
+    used.add(0, disk.at, disk.member.stored)?;
+    let mut rest = used.rest(std::slice::from_ref(source), Vec::new(), "");
+    for remains in rest.iter_mut().flat_map(|residual| &mut residual.remains) {
+        remains.kind = RemainsKind::Beside;
+    }
+    Ok(rest.pop())
 }
 
 /// All regular members; damage ends the list and is noted, as long as there is one.

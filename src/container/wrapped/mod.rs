@@ -9,7 +9,7 @@ mod spool;
 mod stream;
 mod tar;
 
-use super::{Facts, Format, Image, OpenOptions, Residual, open_with};
+use super::{Facts, Format, Image, OpenOptions, Residual, Snapshot, open_with};
 use crate::error::{Error, Kind, Result};
 use crate::io::{Backing, Extent, ReadAt};
 use std::sync::Arc;
@@ -66,6 +66,8 @@ struct Unwrapped {
     facts: Facts,
     /// Length of the file, where the image's bytes exist only decoded.
     decoded_from: Option<u64>,
+    /// What lies in the archive beside the disk.
+    beside: Option<Residual>,
 }
 
 impl Image for Unwrapped {
@@ -74,7 +76,18 @@ impl Image for Unwrapped {
     }
 
     fn residual(&self) -> Result<Vec<Residual>> {
-        self.inner.residual()
+        let mut all = self.inner.residual()?;
+        let number = all.iter().map(|residual| residual.number.saturating_add(1)).max().unwrap_or(0);
+        all.extend(self.beside.clone().map(|beside| Residual { number, ..beside }));
+        Ok(all)
+    }
+
+    fn sources(&self) -> Vec<Arc<dyn ReadAt>> {
+        self.inner.sources()
+    }
+
+    fn snapshots(&self) -> Vec<Result<Snapshot>> {
+        self.inner.snapshots()
     }
 }
 

@@ -85,7 +85,7 @@ pub(super) fn open(
         .splice(0..0, std::iter::once(compression.name().to_owned()).chain(archive.map(str::to_owned)));
     facts.notes.extend(notes);
     facts.unread.extend(unread);
-    Ok(Arc::new(Unwrapped { inner, facts, decoded_from: Some(length) }))
+    Ok(Arc::new(Unwrapped { inner, facts, decoded_from: Some(length), beside: None }))
 }
 
 /// Which member of an archive is unpacked.

@@ -2,9 +2,9 @@
 
 use super::{Condition, Found, Kind, parameters, shown};
 use crate::error::{Error, Kind as ErrorKind, Result};
+use crate::format::hive::{Hive, Key, Value};
 use crate::leftover::glob::Wild;
 use crate::leftover::hit::Hit;
-use crate::leftover::hive::{Hive, Key, Value};
 use serde::Deserialize;
 
 pub(super) const KIND: Kind =

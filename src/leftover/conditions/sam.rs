@@ -4,8 +4,8 @@ use super::recycle_bin::file_time;
 use super::registry::keys;
 use super::{Condition, Found, Kind, parameters, shown};
 use crate::error::Result;
+use crate::format::hive::{Hive, le32, wide};
 use crate::leftover::hit::Hit;
-use crate::leftover::hive::{Hive, le32, wide};
 use serde::Deserialize;
 use std::collections::BTreeSet;
 

@@ -2,9 +2,9 @@
 
 use super::{Condition, Found, Kind, parameters, shown};
 use crate::error::Result;
+use crate::format::sqlite::Database;
 use crate::leftover::glob::Wild;
 use crate::leftover::hit::Hit;
-use crate::leftover::sqlite::Database;
 use serde::Deserialize;
 
 pub(super) const KIND: Kind = Kind { name: "sqlite", cases: &[], build };

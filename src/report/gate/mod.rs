@@ -94,10 +94,16 @@ impl Gate {
     fn is_incomplete(&self, summary: &Summary) -> bool {
         let gaps = |kind: &str| summary.gaps.get(kind).is_some_and(|&number| number > 0);
         let coverage = &summary.coverage;
-        let lost = coverage.unread > 0 || ["unread", "opaque", "damaged"].into_iter().any(gaps);
+        let lost = coverage.unread > 0
+            || summary.container.is_some_and(|container| container.unread > 0)
+            || ["unread", "opaque", "damaged"].into_iter().any(gaps);
         let cut_short = gaps("limited");
         // Counts that do not add up are an error of this program, which nobody can accept in advance.
-        !coverage.is_whole() || (lost && !self.policy.accept_gaps) || (cut_short && self.policy.strict)
+        let container = summary.container.unwrap_or_default();
+        !coverage.is_whole()
+            || !container.is_whole()
+            || (lost && !self.policy.accept_gaps)
+            || (cut_short && self.policy.strict)
     }
 }
 

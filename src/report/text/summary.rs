@@ -57,6 +57,17 @@ pub(super) fn coverage(paint: Paint, summary: &Summary, gaps: &[Gap]) -> String 
         size(counts.unread)
     )
     .unwrap_or_default();
+    if let Some(counts) = &summary.container {
+        writeln!(
+            text,
+            "  container, besides the disk: {} = {} scanned + {} blank + {} unread",
+            size(counts.size),
+            size(counts.scanned),
+            size(counts.blank),
+            size(counts.unread)
+        )
+        .unwrap_or_default();
+    }
     if counts.decoded > 0 {
         writeln!(text, "  {} of decoded content besides", size(counts.decoded)).unwrap_or_default();
     }

@@ -46,9 +46,9 @@ const AND: i32 = 0x80;
 const OR_AND: i32 = 0xf8;
 const SELECT: i32 = 0xca;
 
-/// Sets of tables of the greatest engine: what the registers hold, about.
-const SHORT_SETS_MAX: usize = 2;
-const LONG_SETS_MAX: usize = 3;
+/// Sets of tables of the greatest engine.
+const SHORT_SETS_MAX: usize = 4;
+const LONG_SETS_MAX: usize = 5;
 
 /// One lookup table: 64 bytes, aligned so that a load touches one cache line.
 #[derive(Clone, Copy, Debug)]
@@ -102,10 +102,15 @@ impl Avx512 {
             }
         }
         // What the prefilter costs per byte grows with the sets, what it costs per candidate shrinks.
-        let short_sets = if short.len() <= 200 { 1 } else { SHORT_SETS_MAX };
+        let short_sets = match short.len() {
+            0..=200 => 1,
+            201..=400 => 2,
+            _ => SHORT_SETS_MAX,
+        };
         let long_sets = match long.len() {
             0..=100 => 1,
             101..=400 => 2,
+            401..=1000 => 3,
             _ => LONG_SETS_MAX,
         };
         Self {
@@ -164,13 +169,17 @@ impl Kernel for Avx512 {
             match self.short.as_slice() {
                 [] => {}
                 [a] => stage(&[*a], short, 0, scratch, short_candidates),
-                [a, b, ..] => stage(&[*a, *b], short, 0, scratch, short_candidates),
+                [a, b] => stage(&[*a, *b], short, 0, scratch, short_candidates),
+                [a, b, c] => stage(&[*a, *b, *c], short, 0, scratch, short_candidates),
+                [a, b, c, d, ..] => stage(&[*a, *b, *c, *d], short, 0, scratch, short_candidates),
             }
             match self.long.as_slice() {
                 [] => {}
                 [a] => stage(&[*a], long, 1, scratch, long_candidates),
                 [a, b] => stage(&[*a, *b], long, 1, scratch, long_candidates),
-                [a, b, c, ..] => stage(&[*a, *b, *c], long, 1, scratch, long_candidates),
+                [a, b, c] => stage(&[*a, *b, *c], long, 1, scratch, long_candidates),
+                [a, b, c, d] => stage(&[*a, *b, *c, *d], long, 1, scratch, long_candidates),
+                [a, b, c, d, e, ..] => stage(&[*a, *b, *c, *d, *e], long, 1, scratch, long_candidates),
             }
         }
     }

@@ -1,4 +1,4 @@
-//! SQLite databases, as far as to say which tables have rows (SQLite Database File Format).
+//! SQLite databases: pages, the schema, rows of tables (SQLite Database File Format).
 
 use crate::error::{Error, Result};
 use crate::io::{ReadAt, read_vec};
@@ -20,7 +20,7 @@ pub(crate) struct Table {
     /// Name.
     pub(crate) name: Vec<u8>,
     /// Page of the root of its b-tree.
-    root: u32,
+    pub(crate) root: u32,
 }
 
 /// A database.
@@ -28,6 +28,7 @@ pub(crate) struct Table {
 pub(crate) struct Database<'d> {
     content: &'d dyn ReadAt,
     page_size: usize,
+    reserved: usize,
 }
 
 /// Rows of a table.
@@ -64,10 +65,31 @@ impl<'d> Database<'d> {
                 ));
             }
         };
-        Ok(Some(Self { content, page_size }))
+        let reserved = header.get(20).copied().map_or(0, usize::from);
+        Ok(Some(Self { content, page_size, reserved }))
     }
 
-    fn page(&self, number: u32) -> Result<Vec<u8>> {
+    /// Bytes of a page.
+    pub(crate) fn page_size(&self) -> usize {
+        self.page_size
+    }
+
+    /// Bytes of a page that the format itself uses; the rest is left to extensions.
+    pub(crate) fn usable(&self) -> usize {
+        self.page_size.saturating_sub(self.reserved)
+    }
+
+    /// Pages that the content has room for. A header may say less.
+    pub(crate) fn page_count(&self) -> u32 {
+        let size = u64::try_from(self.page_size).unwrap_or(u64::MAX);
+        u32::try_from(self.content.size() / size).unwrap_or(u32::MAX)
+    }
+
+    /// The bytes of a page; the first one has number 1.
+    ///
+    /// # Errors
+    /// When it lies past the end or cannot be read.
+    pub(crate) fn page(&self, number: u32) -> Result<Vec<u8>> {
         let size = u64::try_from(self.page_size).unwrap_or(u64::MAX);
         let at = u64::from(number.saturating_sub(1)).saturating_mul(size);
         read_vec(self.content, at, self.page_size)
@@ -144,7 +166,7 @@ impl<'d> Database<'d> {
 }
 
 /// Offsets of the cells of a page whose header starts at `header` and is 8 bytes long, 12 on interior pages.
-fn cells(page: &[u8], header: usize) -> Vec<usize> {
+pub(crate) fn cells(page: &[u8], header: usize) -> Vec<usize> {
     let is_interior = matches!(page.get(header), Some(5 | 2));
     let array = header + if is_interior { 12 } else { 8 };
     let count = usize::from(be16(page, header + 3).unwrap_or(0));
@@ -182,7 +204,7 @@ fn table_of(cell: &[u8]) -> Option<Table> {
 }
 
 /// A variable-length integer and what follows.
-fn varint(bytes: &[u8]) -> Option<(u64, &[u8])> {
+pub(crate) fn varint(bytes: &[u8]) -> Option<(u64, &[u8])> {
     let mut value = 0_u64;
     for (index, &byte) in bytes.iter().take(9).enumerate() {
         let rest = bytes.get(index + 1..)?;
@@ -197,11 +219,13 @@ fn varint(bytes: &[u8]) -> Option<(u64, &[u8])> {
     None
 }
 
-fn be16(bytes: &[u8], at: usize) -> Option<u16> {
+/// A big-endian number of 16 bits at an offset.
+pub(crate) fn be16(bytes: &[u8], at: usize) -> Option<u16> {
     bytes.get(at..at.checked_add(2)?)?.try_into().ok().map(u16::from_be_bytes)
 }
 
-fn be32(bytes: &[u8], at: usize) -> Option<u32> {
+/// A big-endian number of 32 bits at an offset.
+pub(crate) fn be32(bytes: &[u8], at: usize) -> Option<u32> {
     bytes.get(at..at.checked_add(4)?)?.try_into().ok().map(u32::from_be_bytes)
 }
 

@@ -5,9 +5,10 @@
 use crate::error::{Error, Kind, Result};
 use crate::io::{ReadAt, read_vec};
 use std::cell::Cell;
+use std::ops::Range;
 
 /// Offset of the first hive bin, which all cell offsets count from.
-const BINS: u64 = 4096;
+pub(crate) const BINS: u64 = 4096;
 /// Largest cell that is read.
 const CELL_MAX: usize = 1 << 20;
 /// Subkeys of one key, and values of one key.
@@ -25,6 +26,7 @@ pub(crate) struct Hive<'h> {
     content: &'h dyn ReadAt,
     root: u32,
     read: Cell<u64>,
+    read_max: u64,
     /// Whether it was not closed cleanly, so that its logs may hold newer values.
     pub(crate) is_dirty: bool,
 }
@@ -49,6 +51,8 @@ pub(crate) struct Value {
     pub(crate) kind: u32,
     /// Data.
     pub(crate) data: Vec<u8>,
+    /// Where the data lies in the hive's file, part after part.
+    pub(crate) parts: Vec<Range<u64>>,
 }
 
 impl Value {
@@ -68,13 +72,21 @@ impl<'h> Hive<'h> {
     /// # Errors
     /// When the content is none.
     pub(crate) fn open(content: &'h dyn ReadAt) -> Result<Self> {
+        Self::open_for(content, READ_MAX)
+    }
+
+    /// Opens a hive of which up to `read_max` bytes are read, cells that are read again counted again.
+    ///
+    /// # Errors
+    /// When the content is none.
+    pub(crate) fn open_for(content: &'h dyn ReadAt, read_max: u64) -> Result<Self> {
         let head = read_vec(content, 0, 512)?;
         if !head.starts_with(b"regf") {
             return Err(Error::corrupt(0, "hive", "regf", "something else"));
         }
         let sequence = (le32(&head, 4), le32(&head, 8));
         let root = le32(&head, 0x24).unwrap_or(NONE);
-        Ok(Self { content, root, read: Cell::new(0), is_dirty: sequence.0 != sequence.1 })
+        Ok(Self { content, root, read: Cell::new(0), read_max, is_dirty: sequence.0 != sequence.1 })
     }
 
     /// The data of a cell in use.
@@ -95,8 +107,9 @@ impl<'h> Hive<'h> {
         let wanted = (length - 4).min(most);
         let cost = u64::try_from(wanted).unwrap_or(u64::MAX).saturating_add(READ_COST);
         self.read.set(self.read.get().saturating_add(cost));
-        if self.read.get() > READ_MAX {
-            return Err(Error::new(Kind::LimitExceeded, "hive: more than 256 MiB read for one question"));
+        if self.read.get() > self.read_max {
+            let found = format!("hive: more than {} bytes read for one question", self.read_max);
+            return Err(Error::new(Kind::LimitExceeded, found));
         }
         read_vec(self.content, at.saturating_add(4), wanted)
     }
@@ -109,7 +122,16 @@ impl<'h> Hive<'h> {
         self.key(self.root)
     }
 
-    fn key(&self, offset: u32) -> Result<Key> {
+    /// Offset of the root key.
+    pub(crate) fn root_offset(&self) -> u32 {
+        self.root
+    }
+
+    /// The key at an offset.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub(crate) fn key(&self, offset: u32) -> Result<Key> {
         let cell = self.cell(offset)?;
         if !cell.starts_with(b"nk") {
             return Err(Error::corrupt(BINS + u64::from(offset), "key", "nk", "something else"));
@@ -132,11 +154,19 @@ impl<'h> Hive<'h> {
     /// # Errors
     /// When a list or a key is damaged.
     pub(crate) fn subkeys(&self, key: &Key) -> Result<Vec<Key>> {
+        self.subkey_offsets(key)?.into_iter().map(|offset| self.key(offset)).collect()
+    }
+
+    /// Offsets of the subkeys of a key.
+    ///
+    /// # Errors
+    /// When a list is damaged.
+    pub(crate) fn subkey_offsets(&self, key: &Key) -> Result<Vec<u32>> {
         let mut offsets = Vec::new();
         if key.subkeys > 0 && key.subkey_list != NONE {
             self.list(key.subkey_list, 0, &mut offsets)?;
         }
-        offsets.into_iter().map(|offset| self.key(offset)).collect()
+        Ok(offsets)
     }
 
     /// Offsets of keys from a list `lf`, `lh`, `li`, or a list of lists `ri`.
@@ -174,16 +204,27 @@ impl<'h> Hive<'h> {
     /// # Errors
     /// When the list or a value is damaged.
     pub(crate) fn values(&self, key: &Key) -> Result<Vec<Value>> {
+        self.value_offsets(key)?.into_iter().map(|offset| self.value(offset)).collect()
+    }
+
+    /// Offsets of the values of a key.
+    ///
+    /// # Errors
+    /// When the list is damaged.
+    pub(crate) fn value_offsets(&self, key: &Key) -> Result<Vec<u32>> {
         if key.values == 0 || key.value_list == NONE {
             return Ok(Vec::new());
         }
         let list = self.cell(key.value_list)?;
         let count = usize::try_from(key.values).unwrap_or(usize::MAX).min(CHILDREN_MAX);
-        let offsets = (0..count).map_while(|index| le32(&list, index * 4));
-        offsets.map(|offset| self.value(offset)).collect()
+        Ok((0..count).map_while(|index| le32(&list, index * 4)).collect())
     }
 
-    fn value(&self, offset: u32) -> Result<Value> {
+    /// The value at an offset.
+    ///
+    /// # Errors
+    /// When it is damaged.
+    pub(crate) fn value(&self, offset: u32) -> Result<Value> {
         let cell = self.cell(offset)?;
         if !cell.starts_with(b"vk") {
             return Err(Error::corrupt(BINS + u64::from(offset), "value", "vk", "something else"));
@@ -193,37 +234,45 @@ impl<'h> Hive<'h> {
         let is_ascii = le16(&cell, 0x10).unwrap_or(0) & 1 != 0;
         let size = le32(&cell, 4).unwrap_or(0);
         // The highest bit says that the data stands in the offset field itself.
-        let data = if size & 0x8000_0000 != 0 {
+        let (data, parts) = if size & 0x8000_0000 != 0 {
             let own = usize::try_from(size & 0x7fff_ffff).unwrap_or(0).min(4);
-            cell.get(8..8 + own).unwrap_or_default().to_vec()
+            (cell.get(8..8 + own).unwrap_or_default().to_vec(), Vec::new())
         } else {
             self.data(le32(&cell, 8).unwrap_or(NONE), usize::try_from(size).unwrap_or(0))?
         };
         let kind = le32(&cell, 0xc).unwrap_or(0);
-        Ok(Value { name: if is_ascii { latin(name) } else { wide(name) }, kind, data })
+        Ok(Value { name: if is_ascii { latin(name) } else { wide(name) }, kind, data, parts })
     }
 
     /// Data in a cell of its own, or in segments (`db`) where it is longer than 16,344 bytes.
-    fn data(&self, offset: u32, size: usize) -> Result<Vec<u8>> {
+    fn data(&self, offset: u32, size: usize) -> Result<(Vec<u8>, Vec<Range<u64>>)> {
+        let part = |offset: u32, length: usize| {
+            let start = BINS.saturating_add(u64::from(offset)).saturating_add(4);
+            start..start.saturating_add(u64::try_from(length).unwrap_or(0))
+        };
         if size == 0 || offset == NONE {
-            return Ok(Vec::new());
+            return Ok((Vec::new(), Vec::new()));
         }
-        let cell = self.cell(offset)?;
+        let mut cell = self.cell(offset)?;
         if size <= 16_344 || !cell.starts_with(b"db") {
-            return Ok(cell.get(..size.min(cell.len())).unwrap_or_default().to_vec());
+            cell.truncate(size);
+            let parts = vec![part(offset, cell.len())];
+            return Ok((cell, parts));
         }
         let count = le16(&cell, 2).map_or(0, usize::from);
         let list = self.cell(le32(&cell, 4).unwrap_or(NONE))?;
-        let mut data = Vec::new();
+        let (mut data, mut parts) = (Vec::new(), Vec::new());
+        let size = size.min(CELL_MAX);
         for segment in (0..count).map_while(|index| le32(&list, index * 4)) {
-            let part = self.cell(segment)?;
-            data.extend_from_slice(part.get(..part.len().min(16_344)).unwrap_or_default());
-            if data.len() >= size.min(CELL_MAX) {
+            let own = self.cell(segment)?;
+            let length = own.len().min(16_344).min(size.saturating_sub(data.len()));
+            data.extend_from_slice(own.get(..length).unwrap_or_default());
+            parts.push(part(segment, length));
+            if data.len() >= size {
                 break;
             }
         }
-        data.truncate(size);
-        Ok(data)
+        Ok((data, parts))
     }
 
     /// The subkey of this name, in any case.

@@ -1,0 +1,11 @@
+//! Damaged images of the format `qcow2`.
+#![no_main]
+
+mod common;
+
+use libfuzzer_sys::fuzz_target;
+use std::sync::LazyLock;
+
+static SEEDS: LazyLock<Vec<Vec<u8>>> = LazyLock::new(|| ["v3.qcow2", "zlib.qcow2", "extended-l2.qcow2", "snapshots.qcow2"].map(common::seed).into());
+
+fuzz_target!(|input: &[u8]| common::run("qcow2", &SEEDS, input));

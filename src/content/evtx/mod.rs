@@ -1,0 +1,119 @@
+//! Windows event logs (Windows XML Event Log, EVTX): each record as lines of `name=value`, the names from the
+//! template and the values from the record. PowerShell script blocks that were logged in parts are joined.
+
+mod binxml;
+
+use super::gather::Text;
+use super::{Decoder, Form, Visit, to_u64};
+use crate::error::{Error, Result};
+use crate::io::{ReadAt, read_vec};
+use binxml::Event;
+use std::collections::BTreeMap;
+
+/// The file header.
+const HEADER: u64 = 4096;
+const CHUNK: usize = 64 << 10;
+/// Where records start in a chunk.
+const RECORDS: usize = 512;
+/// Size, number, time and the size again.
+const RECORD_MIN: usize = 28;
+/// Script blocks of which parts are awaited at a time.
+const BLOCKS_MAX: usize = 64;
+
+pub(super) const DECODER: Decoder =
+    Decoder { name: "evtx", probe: |head| head.starts_with(b"ElfFile\0"), form: Form::Partial(decode) };
+
+fn decode(content: &dyn ReadAt, visit: Visit<'_>) -> Result<()> {
+    let mut at = HEADER;
+    let mut blocks = Blocks::default();
+    let mut trouble = None;
+    // By the file's length: the header's count is only brought up to date when the log is closed.
+    while at < content.size() {
+        let length = usize::try_from(content.size().saturating_sub(at)).unwrap_or(CHUNK).min(CHUNK);
+        let chunk = read_vec(content, at, length)?;
+        if chunk.starts_with(b"ElfChnk\0") {
+            if let Some(wrong) = records(&chunk, at, &mut blocks, visit)? {
+                trouble.get_or_insert(wrong);
+            }
+        } else if chunk.iter().any(|&byte| byte != 0) {
+            trouble.get_or_insert_with(|| Error::corrupt(at, "chunk", "ElfChnk", "another magic"));
+        }
+        at = at.saturating_add(to_u64(CHUNK));
+    }
+    blocks.finish(visit)?;
+    trouble.map_or(Ok(()), Err)
+}
+
+/// Hands on the records of a chunk; returns the first thing in it that is wrong.
+fn records(chunk: &[u8], base: u64, blocks: &mut Blocks, visit: Visit<'_>) -> Result<Option<Error>> {
+    let mut trouble = None;
+    let mut at = RECORDS;
+    let free = binxml::u32_at(chunk, 48).and_then(|end| usize::try_from(end).ok()).unwrap_or(CHUNK);
+    // Records behind the end of the last use of the chunk are of an earlier one, and their templates are gone.
+    while at.saturating_add(RECORD_MIN) <= free.min(chunk.len()) {
+        let Some(record) = chunk.get(at..).filter(|record| record.starts_with(b"**\0\0")) else { break };
+        let length = binxml::u32_at(record, 4).and_then(|length| usize::try_from(length).ok()).unwrap_or(0);
+        if length < RECORD_MIN || length > record.len() {
+            let place = base.saturating_add(to_u64(at));
+            trouble = Some(Error::corrupt(place, "record size", "one that fits into the chunk", length));
+            break;
+        }
+        let number = binxml::u64_at(record, 8).unwrap_or(0);
+        let range = at.saturating_add(24)..at.saturating_add(length).saturating_sub(4);
+        let (event, wrong) = binxml::event(chunk, range, base);
+        trouble = trouble.or(wrong);
+        at = at.saturating_add(length);
+        let name = match &event.id {
+            Some(id) => format!("record {number}, event {id}"),
+            None => format!("record {number}"),
+        };
+        if let Some(event) = blocks.take(event, visit)? {
+            event.text.visit(&name, visit)?;
+        }
+    }
+    Ok(trouble)
+}
+
+/// Script blocks that were logged in several records, by their id.
+#[derive(Default)]
+struct Blocks(BTreeMap<Vec<u8>, BTreeMap<u64, Text>>);
+
+impl Blocks {
+    /// Takes an event that is a part of a script block, and hands on the block with its last part; gives back
+    /// any other event.
+    fn take(&mut self, event: Event, visit: Visit<'_>) -> Result<Option<Event>> {
+        let Event { part: Some(number), parts: Some(total), block: Some(script), .. } = &event else {
+            return Ok(Some(event));
+        };
+        if *total < 2 || event.block_id.is_empty() {
+            return Ok(Some(event));
+        }
+        let parts = self.0.entry(event.block_id.clone()).or_default();
+        parts.insert(*number, script.clone());
+        if to_u64(parts.len()) >= *total {
+            self.end(&event.block_id.clone(), visit)?;
+        } else if self.0.len() > BLOCKS_MAX
+            && let Some(first) = self.0.keys().next().cloned()
+        {
+            self.end(&first, visit)?;
+        }
+        Ok(None)
+    }
+
+    fn end(&mut self, id: &[u8], visit: Visit<'_>) -> Result<()> {
+        let mut text = Text::default();
+        let parts = self.0.remove(id).unwrap_or_default();
+        for part in parts.values() {
+            text.append(part);
+        }
+        text.visit(&format!("script block {}", crate::location::escape(id)), visit)
+    }
+
+    /// Hands on what is left, of which parts are missing.
+    fn finish(mut self, visit: Visit<'_>) -> Result<()> {
+        while let Some(id) = self.0.keys().next().cloned() {
+            self.end(&id, visit)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,244 @@
+//! What lies in databases, logs, hives, packages, documents and coded text is found under its member, and only
+//! there; what is hostile among them ends.
+
+use crate::support::{Scanned, fixture, image, scan};
+use residue::content::{self, Limits};
+use residue::coverage::GapKind;
+use residue::error::Kind;
+use residue::scan::Options;
+use std::collections::BTreeSet;
+use std::io::Read as _;
+use std::sync::OnceLock;
+use std::time::Duration;
+
+/// A volume of files that `testdata/content/decoders/make.sh` makes.
+fn scan_of(name: &str, threads: usize, unit: u64) -> Scanned {
+    let file = image(&fixture(&format!("content/decoders/{name}.img")));
+    let only = vec!["aws-access-key-id".into()];
+    let options =
+        Options { show_secrets: true, all_verdicts: true, only, threads, unit, ..Options::default() };
+    scan(file.path(), &options)
+}
+
+fn planted() -> &'static Scanned {
+    static SCANNED: OnceLock<Scanned> = OnceLock::new();
+    SCANNED.get_or_init(|| scan_of("planted", 2, 1 << 20))
+}
+
+/// Path, member and end of the secret of each finding.
+fn found(scanned: &Scanned) -> BTreeSet<(String, String, String)> {
+    let place = scanned.findings.iter().map(|finding| {
+        let secret = finding.secret_shown.as_deref().unwrap();
+        let place = &finding.place;
+        (
+            place.path.clone().unwrap_or_default(),
+            place.member.clone().unwrap_or_default(),
+            secret[17..].into(),
+        )
+    });
+    place.collect()
+}
+
+#[test]
+fn secrets_that_the_bytes_do_not_show_are_found_under_their_member() {
+    let expected = [("/overflow.db", "notes/row 1000", "2BA")];
+    let expected: BTreeSet<_> =
+        expected.map(|(path, member, secret)| (path.into(), member.into(), secret.into())).into();
+    assert_eq!(found(planted()), expected);
+}
+
+#[test]
+fn one_secret_in_one_place_is_told_once() {
+    let mut places: Vec<_> = planted()
+        .findings
+        .iter()
+        .map(|finding| (finding.place.path.as_deref(), finding.secret_shown.as_deref()))
+        .collect();
+    let count = places.len();
+    places.sort_unstable();
+    places.dedup();
+    assert_eq!(places.len(), count);
+}
+
+#[test]
+fn what_lies_on_the_disk_has_its_place_there() {
+    let bytes = fixture("content/decoders/planted.img");
+    for finding in &planted().findings {
+        let secret = finding.secret_shown.as_deref().unwrap();
+        let place = &finding.place;
+        let path = place.path.as_deref().unwrap();
+        let narrow = ["/overflow.db", "/deleted.db", "/freed.db", "/live.db-wal"].contains(&path);
+        let wide = ["/system.hive", "/security.evtx", "/wide.db"].contains(&path);
+        let Some(offset) = place.disk_offset else {
+            assert!(!narrow && !wide, "{place:?}");
+            continue;
+        };
+        let here = &bytes[offset as usize..];
+        if narrow {
+            // Over a page's end only the first characters stand there.
+            assert_eq!(here.get(..4), Some(&b"AKIA"[..]), "{place:?}");
+        } else if wide {
+            assert_eq!(here.get(..8), Some(&b"A\0K\0I\0A\0"[..]), "{place:?}");
+        } else {
+            // Where the text starts that encodes it.
+            assert!(place.member.as_deref().unwrap().contains('@'), "{place:?}");
+        }
+        assert!(!secret.is_empty());
+    }
+}
+
+#[test]
+fn the_same_files_without_secrets_are_silent() {
+    let control = scan_of("control", 2, 1 << 20);
+    assert!(control.findings.is_empty(), "{:?}", found(&control));
+    assert!(control.summary.coverage.is_whole());
+    assert_eq!(gaps(&control), gaps(planted()));
+}
+
+/// Path and kind of each gap.
+fn gaps(scanned: &Scanned) -> Vec<(String, GapKind)> {
+    scanned.gaps.iter().map(|gap| (gap.path.clone().unwrap_or_default(), gap.kind)).collect()
+}
+
+#[test]
+fn what_is_locked_is_named() {
+    let expected = [
+        ("/locked.7z!/locked", GapKind::Limited),
+        ("/locked.pdf", GapKind::Limited),
+        ("/sealed.7z", GapKind::Limited),
+    ];
+    let expected = expected.map(|(path, kind)| (path.to_owned(), kind));
+    assert_eq!(gaps(planted()), expected);
+    assert!(planted().summary.coverage.is_whole());
+}
+
+#[test]
+fn findings_do_not_depend_on_threads_or_units() {
+    let other = scan_of("planted", 1, 4099);
+    let told = |scanned: &Scanned| {
+        let mut places: Vec<_> = scanned.findings.iter().map(|finding| finding.place.clone()).collect();
+        places.iter_mut().for_each(|place| place.image.clear());
+        (places, scanned.gaps.clone(), scanned.summary.coverage.decoded)
+    };
+    assert_eq!(told(planted()), told(&other));
+}
+
+/// Decodes content as far as small limits let it; returns the number of bytes that came out, and the cuts.
+fn decode(bytes: &[u8]) -> (u64, Vec<Kind>) {
+    let Some(decoder) = content::recognise(&bytes[..bytes.len().min(content::HEAD)]) else {
+        return (0, Vec::new());
+    };
+    let limits = Limits {
+        bytes_free: 4 << 20,
+        ratio_max: 4,
+        members_max: 20_000,
+        held_max: 1 << 20,
+        time_max: Duration::from_secs(20),
+        ..Limits::default()
+    };
+    let mut out = 0;
+    let cuts = content::decode(&bytes.to_vec(), decoder, &limits, &mut |_, reader| {
+        let mut sink = Vec::new();
+        let _ = reader.take(1 << 20).read_to_end(&mut sink);
+        out += sink.len() as u64;
+        Ok(())
+    });
+    (out, cuts.into_iter().map(|cut| cut.error.kind()).collect())
+}
+
+/// The files of the planted volume, by the blocks at which a decoder knows them.
+fn files() -> Vec<Vec<u8>> {
+    let volume = fixture("content/decoders/planted.img");
+    let starts = (0..volume.len()).step_by(1024).filter(|&at| {
+        let head = &volume[at..volume.len().min(at + content::HEAD)];
+        content::recognise(head).is_some()
+    });
+    starts.map(|at| volume[at..volume.len().min(at + (80 << 10))].to_vec()).collect()
+}
+
+#[test]
+fn damage_anywhere_ends_soon_and_without_a_panic() {
+    let mut seed = 7_u64;
+    let mut random = || {
+        seed ^= seed << 13;
+        seed ^= seed >> 7;
+        seed ^= seed << 17;
+        seed
+    };
+    let files = files();
+    assert!(files.len() > 25, "{}", files.len());
+    for file in &files {
+        for round in 0..12 {
+            let mut bytes = file.clone();
+            for _ in 0..=random() % 12 {
+                // The first kilobytes hold most of the structure.
+                let span = if round % 2 == 0 { bytes.len() } else { bytes.len().min(4096) };
+                let place = random() as usize % span;
+                let value = [0, 1, 0x7f, 0xff, random() as u8][random() as usize % 5];
+                let length = 1 + random() as usize % 4;
+                let end = bytes.len().min(place + length);
+                bytes[place..end].fill(value);
+            }
+            bytes.truncate(bytes.len() - random() as usize % (bytes.len() / 2));
+            let started = std::time::Instant::now();
+            let (out, _) = decode(&bytes);
+            assert!(out <= (4 << 20) + 4 * bytes.len() as u64);
+            assert!(started.elapsed() < Duration::from_secs(30));
+        }
+    }
+}
+
+/// The first file of the planted volume that starts with these bytes.
+fn file_with(magic: &[u8]) -> Vec<u8> {
+    files().into_iter().find(|file| file.starts_with(magic)).unwrap()
+}
+
+#[test]
+fn pages_that_name_one_another_in_a_circle_are_read_once() {
+    // Every 4-byte field of every page that may be a page number is made to name an early page.
+    let mut database = file_with(b"SQLite format 3\0");
+    for page in 1..database.len() / 1024 {
+        database[page * 1024..page * 1024 + 4].copy_from_slice(&3_u32.to_be_bytes());
+    }
+    // The free list starts at a trunk that names itself.
+    database[32..36].copy_from_slice(&3_u32.to_be_bytes());
+    database[2 * 1024 + 4..2 * 1024 + 8].copy_from_slice(&200_u32.to_be_bytes());
+    let (out, cuts) = decode(&database);
+    assert!(out <= database.len() as u64, "{out}");
+    assert!(cuts.contains(&Kind::Corrupt), "{cuts:?}");
+}
+
+#[test]
+fn keys_of_a_hive_that_contain_themselves_are_read_once() {
+    let mut hive = file_with(b"regf");
+    // Each list of subkeys has the root as its first key.
+    let root = hive[0x24..0x28].to_vec();
+    let lists: Vec<usize> = (4096..hive.len() - 8)
+        .step_by(4)
+        .filter(|&at| hive[at + 4..at + 6] == *b"lf" || hive[at + 4..at + 6] == *b"lh")
+        .collect();
+    assert!(!lists.is_empty());
+    for at in lists {
+        hive[at + 8..at + 12].copy_from_slice(&root);
+    }
+    let (out, _) = decode(&hive);
+    assert!(out < hive.len() as u64, "{out}");
+}
+
+#[test]
+fn a_template_of_a_log_that_is_its_own_value_ends() {
+    let mut log = file_with(b"ElfFile\0");
+    // Every value becomes binary XML, and every template is the first one.
+    let chunk = 4096;
+    for at in chunk + 512..log.len() - 8 {
+        if log[at..at + 2] == [0x0c, 0x01] {
+            log[at + 6..at + 10].copy_from_slice(&550_u32.to_le_bytes());
+        }
+        if log[at] == 0x0d || log[at] == 0x0e {
+            log[at + 3] = 0x21;
+        }
+    }
+    let started = std::time::Instant::now();
+    decode(&log);
+    assert!(started.elapsed() < Duration::from_secs(10));
+}
