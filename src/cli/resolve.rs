@@ -4,7 +4,7 @@ use crate::error::{Error, Kind, Result};
 use crate::filesystem::{EntryId, FileSystem, Recognised, StreamName};
 use crate::io::ReadAt;
 use crate::location::{Place, Target, escape, unescape};
-use crate::scan::Disk;
+use crate::scan::{Disk, OpenVolume};
 use std::sync::Arc;
 
 /// Opens the disk, volume or stream that `place` names; its offsets are the caller's business.
@@ -12,6 +12,9 @@ use std::sync::Arc;
 /// # Errors
 /// [`Kind::NotFound`] when there is no such place, [`Kind::Usage`] when there are several, and damage.
 pub(super) fn open(disk: &Disk, place: &Place) -> Result<Arc<dyn ReadAt>> {
+    if let Some(volume) = nested(disk, place) {
+        return Ok(volume.reader.clone());
+    }
     if place.member.is_some() {
         return Err(Error::unsupported("content inside of archives; the archive itself can be read"));
     }
@@ -23,6 +26,14 @@ pub(super) fn open(disk: &Disk, place: &Place) -> Result<Arc<dyn ReadAt>> {
         Target::Volume => volume(disk, place.volume.as_deref().unwrap_or_default()),
         Target::Path(_) | Target::Inode(_) => entry(disk, place),
     }
+}
+
+/// The volume of a disk image in a file, whose name reads like a member of an archive.
+fn nested<'a>(disk: &'a Disk, place: &Place) -> Option<&'a OpenVolume> {
+    let (Target::Path(path), Some(member)) = (&place.target, &place.member) else { return None };
+    let outer = place.volume.as_deref()?;
+    let name = format!("{outer}:{path}!/{member}");
+    disk.volumes.iter().find(|open| open.nested && open.volume.name == name)
 }
 
 fn volume(disk: &Disk, name: &str) -> Result<Arc<dyn ReadAt>> {

@@ -195,7 +195,7 @@ impl fmt::Debug for Kind {
 }
 
 /// All kinds, in the order in which they are probed. What stands near the end of a volume comes last, because
-/// the file system at its start says more.
+/// the file system at its start says more; what is only guessed comes after everything.
 pub const FILE_SYSTEMS: &[Kind] = &[
     recognise::luks::KIND,
     recognise::bitlocker::KIND,
@@ -216,6 +216,7 @@ pub const FILE_SYSTEMS: &[Kind] = &[
     recognise::zfs::KIND,
     recognise::md::KIND,
     ext4::BACKUP_KIND,
+    recognise::random::KIND,
 ];
 
 /// Says what a volume holds.

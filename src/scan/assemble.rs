@@ -55,7 +55,7 @@ pub(super) struct Assembler<'a> {
     rules: &'a [RuleFacts],
     show_secrets: bool,
     key: [u8; 32],
-    users: HashMap<u32, String>,
+    users: HashMap<String, HashMap<u32, String>>,
     entries: HashMap<(usize, EntryId), Known>,
     lines: HashMap<(usize, EntryId, u16), Lines>,
 }
@@ -103,6 +103,7 @@ impl<'a> Assembler<'a> {
         let known = candidate.entry.map(|(entry, _)| self.known(candidate.land, entry));
         let land = self.ground.lands.get(candidate.land);
         let (disk_offset, inside) = land.map_or((None, None), |land| land.shown_place(candidate.disk_offset));
+        let (disk_offset, inside) = self.on_disk(disk_offset, inside);
         let described = land.zip(inside).and_then(|(land, at)| self.outside.describe(&land.volume.name, at));
         let location = Location {
             volume: land.map(|land| land.volume.name.clone()).unwrap_or_default(),
@@ -148,6 +149,16 @@ impl<'a> Assembler<'a> {
         })
     }
 
+    /// A place of a disk image in a file that exists only decoded is shown within its volume.
+    fn on_disk(&self, disk: Option<u64>, inside: Option<u64>) -> (Option<u64>, Option<u64>) {
+        match disk {
+            Some(offset) if offset >= self.disk.image.size() => {
+                (None, self.ground.to_volume(offset).map(|(_, offset)| offset))
+            }
+            _ => (disk, inside),
+        }
+    }
+
     /// The finding of a leftover; `None` when its source is not one of ours.
     pub(super) fn leftover(&mut self, sources: &[Source], leftover: &Leftover) -> Option<Finding> {
         let source = sources.get(leftover.source)?;
@@ -184,6 +195,9 @@ impl<'a> Assembler<'a> {
     fn finding(&self, draft: Draft) -> Finding {
         let shown = draft.secret.as_ref().filter(|_| self.show_secrets);
         let entry = draft.entry.as_ref();
+        let mut evidence = draft.evidence;
+        evidence.extend(draft.location.path.as_deref().and_then(super::layer::evidence));
+        let system = system(&draft.location.volume);
         Finding {
             id: id(&draft.rule, &draft.location),
             rule: draft.rule,
@@ -198,10 +212,10 @@ impl<'a> Assembler<'a> {
             fingerprint: draft.secret.as_ref().map(|secret| self.fingerprint(secret)),
             mtime: entry.and_then(|entry| entry.times.modified).map(|time| format!("{time:.9}")),
             owner_uid: entry.and_then(|entry| entry.owner.uid),
-            owner: entry.and_then(|entry| self.users.get(&entry.owner.uid?)).cloned(),
+            owner: entry.and_then(|entry| self.users.get(system)?.get(&entry.owner.uid?)).cloned(),
             pair: None,
             copies: draft.copies,
-            evidence: draft.evidence,
+            evidence,
             known_good: draft.known_good,
             allowed: None,
             baseline: None,
@@ -301,24 +315,38 @@ fn look_up(filesystem: &dyn FileSystem, id: EntryId) -> Known {
     Known { entry, path, links: names.collect() }
 }
 
-/// User names by uid, from the first `/etc/passwd` on the disk.
-fn users(ground: &Ground) -> HashMap<u32, String> {
+/// The machine that a volume belongs to: what comes before the volume's own name within it.
+fn system(volume: &str) -> &str {
+    volume.rsplit_once("!/").map_or("", |(system, _)| system)
+}
+
+/// User names by uid, for each machine from its first `/etc/passwd`.
+fn users(ground: &Ground) -> HashMap<String, HashMap<u32, String>> {
+    let mut users: HashMap<String, HashMap<u32, String>> = HashMap::new();
+    for land in &ground.lands {
+        let system = system(&land.volume.name);
+        if !users.contains_key(system)
+            && let Some(names) = land.filesystem.as_deref().and_then(passwd)
+        {
+            users.insert(system.to_owned(), names);
+        }
+    }
+    users
+}
+
+fn passwd(filesystem: &dyn FileSystem) -> Option<HashMap<u32, String>> {
     /// More of the file is not read.
     const LENGTH_MAX: u64 = 1 << 20;
-    let text = ground.lands.iter().find_map(|land| {
-        let filesystem = land.filesystem.as_deref()?;
-        let entry = filesystem.entry(filesystem.find(b"/etc/passwd").ok()?).ok()?;
-        let content = filesystem.open(&entry, &StreamName::Data).ok()?;
-        read_vec(content.as_ref(), 0, usize::try_from(content.size().min(LENGTH_MAX)).ok()?).ok()
-    });
-    let text = text.unwrap_or_default();
+    let entry = filesystem.entry(filesystem.find(b"/etc/passwd").ok()?).ok()?;
+    let content = filesystem.open(&entry, &StreamName::Data).ok()?;
+    let text = read_vec(content.as_ref(), 0, usize::try_from(content.size().min(LENGTH_MAX)).ok()?).ok()?;
     let user = |line: &[u8]| {
         let mut fields = line.split(|&byte| byte == b':');
         let (name, uid) = (fields.next()?, fields.nth(1)?);
         Some((std::str::from_utf8(uid).ok()?.parse().ok()?, escape(name)))
     };
     // The first of several names for one number is the one that tools print.
-    text.split(|&byte| byte == b'\n').rev().filter_map(user).collect()
+    Some(text.split(|&byte| byte == b'\n').rev().filter_map(user).collect())
 }
 
 fn fs_kind(land: &Land) -> Option<&'static str> {

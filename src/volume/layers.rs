@@ -59,8 +59,9 @@ fn partitions(disk: &Arc<dyn ReadAt>, outer: &mut Volume, notes: &mut Vec<String
     tiling.volumes.into_iter().map(|inner| inside(outer, inner)).collect()
 }
 
-/// A volume of a disk that is itself the volume `outer`, in offsets of the outer disk.
-fn inside(outer: &Volume, inner: Volume) -> Volume {
+/// A volume of a disk that is itself the volume `outer`, in offsets of the outer disk. Its name is that of the
+/// outer volume, `!/`, and its own.
+pub fn inside(outer: &Volume, inner: Volume) -> Volume {
     let mut segments = Vec::new();
     for segment in &inner.segments {
         outer.carve(segment.disk_offset..segment.disk_end(), segment.volume_offset, &mut segments);

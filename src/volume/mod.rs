@@ -15,6 +15,7 @@ mod sniff;
 mod types;
 mod whole;
 
+pub use layers::inside;
 pub use reader::VolumeReader;
 
 use crate::error::Result;

@@ -24,6 +24,7 @@ mod image_files;
 mod knowngood;
 mod layers;
 mod leftovers;
+mod nested;
 mod ntfs;
 mod outside;
 mod prefilter;

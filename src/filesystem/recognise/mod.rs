@@ -7,6 +7,7 @@ pub(super) mod bitlocker;
 pub(super) mod luks;
 pub(super) mod lvm;
 pub(super) mod md;
+pub(super) mod random;
 pub(super) mod swap;
 pub(super) mod unread;
 pub(super) mod zfs;
