@@ -173,7 +173,7 @@ fn volume(mounted: &OpenVolume) -> VolumeInfo {
         name: volume.name.clone(),
         kind: volume.kind.clone(),
         label: volume.label.clone(),
-        disk_offset: volume.disk_start(),
+        disk_offset: mounted.disk_offset(),
         size: volume.size(),
         filesystem: mounted.facts().cloned(),
     };

@@ -30,7 +30,7 @@ pub(super) fn header(name: &str, disk: &Disk, engine: &Engine) -> Header {
         name: volume.volume.name.clone(),
         kind: volume.volume.kind.clone(),
         label: volume.volume.label.clone(),
-        disk_offset: volume.volume.disk_start(),
+        disk_offset: volume.disk_offset(),
         size: volume.volume.size(),
         filesystem: volume.facts().cloned(),
     });
@@ -197,7 +197,8 @@ impl<'a> Assembler<'a> {
         let entry = draft.entry.as_ref();
         let mut evidence = draft.evidence;
         evidence.extend(draft.location.path.as_deref().and_then(super::layer::evidence));
-        let system = system(&draft.location.volume);
+        let users = self.users.get(system(&draft.location.volume));
+        let owner = entry.and_then(|entry| users?.get(&entry.owner.uid?)).cloned();
         Finding {
             id: id(&draft.rule, &draft.location),
             rule: draft.rule,
@@ -212,7 +213,7 @@ impl<'a> Assembler<'a> {
             fingerprint: draft.secret.as_ref().map(|secret| self.fingerprint(secret)),
             mtime: entry.and_then(|entry| entry.times.modified).map(|time| format!("{time:.9}")),
             owner_uid: entry.and_then(|entry| entry.owner.uid),
-            owner: entry.and_then(|entry| self.users.get(system)?.get(&entry.owner.uid?)).cloned(),
+            owner,
             pair: None,
             copies: draft.copies,
             evidence,

@@ -160,6 +160,12 @@ impl OpenVolume {
         }
     }
 
+    /// Where the volume starts on the disk; 0 where none of it lies there as it is.
+    pub fn disk_offset(&self) -> u64 {
+        let mut starts = self.volume.segments.iter().map(|segment| segment.disk_offset);
+        starts.find(|&start| start < nested::BASE).unwrap_or(0)
+    }
+
     /// Bytes of the volume that are not on this disk, where there are any.
     pub fn absent(&self) -> Option<u64> {
         let Volume { reading, kind, .. } = &self.volume;

@@ -26,13 +26,14 @@ const IMAGES_MAX: usize = 256;
 const FILE_MIN: u64 = 64 << 10;
 /// Length of a nested disk.
 const SIZE_MAX: u64 = 1 << 50;
-/// Pieces of one nested disk.
+/// Pieces of one nested disk that lie apart from each other, and answers of its tables.
 const PIECES_MAX: usize = 1 << 20;
+const ANSWERS_MAX: usize = 1 << 23;
 /// Decoded bytes for each byte of the file, and those that are granted to any file.
 const RATIO_MAX: u64 = 64;
 const LEAST: u64 = 256 << 20;
 /// Address of the first decoded area; no disk reaches as far.
-const BASE: u64 = 1 << 62;
+pub(super) const BASE: u64 = 1 << 62;
 /// Bytes of a file that are looked at.
 const HEAD: usize = 2048;
 /// How far to go on behind a place that an image's tables cannot tell.
@@ -245,10 +246,10 @@ fn places(outer: &OpenVolume, found: &Found, image: &dyn Image, base: u64) -> Re
         stream.map_or((&[][..], 0), |stream| (stream.runs(), stream.initialised.min(stream.size)));
     let mut places = Places::default();
     let (mut at, size) = (0, image.size());
-    let mut pieces = 0_usize;
+    let mut answers = 0_usize;
     while at < size {
-        pieces = pieces.saturating_add(1);
-        if pieces > PIECES_MAX || places.segments.len() > PIECES_MAX {
+        answers = answers.saturating_add(1);
+        if answers > ANSWERS_MAX || places.segments.len() > PIECES_MAX {
             return Err(Error::new(Kind::LimitExceeded, format!("more than {PIECES_MAX} pieces")));
         }
         let left = size.saturating_sub(at);
@@ -264,7 +265,7 @@ fn places(outer: &OpenVolume, found: &Found, image: &dyn Image, base: u64) -> Re
             Backing::Encoded { .. } => places.decode(base, at, length),
             Backing::Stored { host } => {
                 let end = host.saturating_add(length).min(written);
-                places.stored(outer, runs, host..end, (at, base));
+                places.stored(outer, runs, host..end, at);
             }
         }
         at = at.saturating_add(length);
@@ -293,7 +294,7 @@ impl Places {
     }
 
     /// Bytes of the file as they are, which become those of the disk from `at` on.
-    fn stored(&mut self, outer: &OpenVolume, runs: &[DataRun], file: Range<u64>, (at, base): (u64, u64)) {
+    fn stored(&mut self, outer: &OpenVolume, runs: &[DataRun], file: Range<u64>, at: u64) {
         // What no run holds is zeros.
         let first = runs.partition_point(|run| run.end() <= file.start);
         for run in runs.get(first..).unwrap_or_default().iter().take_while(|run| run.logical < file.end) {
@@ -308,9 +309,7 @@ impl Places {
                         self.add(Segment { volume_offset, ..piece });
                     }
                 }
-                // The journal holds the content.
-                Place::Superseded(_) => self.decode(base, to, part.end.saturating_sub(part.start)),
-                Place::Hole | Place::Unwritten(_) => {}
+                Place::Hole | Place::Unwritten(_) | Place::Superseded(_) => {}
             }
         }
     }

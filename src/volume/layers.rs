@@ -66,5 +66,10 @@ pub fn inside(outer: &Volume, inner: Volume) -> Volume {
     for segment in &inner.segments {
         outer.carve(segment.disk_offset..segment.disk_end(), segment.volume_offset, &mut segments);
     }
-    Volume { name: format!("{}!/{}", outer.name, inner.name), segments, ..inner }
+    let named = |name: &str| format!("{}!/{name}", outer.name);
+    let reading = match inner.reading {
+        Reading::Copy { system, of, offset, note } => Reading::Copy { system, of: named(&of), offset, note },
+        other => other,
+    };
+    Volume { name: named(&inner.name), segments, reading, ..inner }
 }

@@ -96,7 +96,9 @@ fn stretch(start: u64, length: u64, size: u64) -> (u64, u64) {
 }
 
 fn volumes(header: &Header, size: u64) -> Row {
-    let stretches = header.volumes.iter().map(|volume| {
+    // Disks inside of volumes and files would hide what they lie in.
+    let outermost = header.volumes.iter().filter(|volume| !volume.name.contains("!/"));
+    let stretches = outermost.map(|volume| {
         let (start, length) = stretch(volume.disk_offset, volume.size, size);
         let filesystem = volume.filesystem.as_ref().map(|filesystem| filesystem.kind);
         let class = match (&volume.kind, filesystem) {
