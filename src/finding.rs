@@ -102,6 +102,9 @@ pub struct Finding {
     /// The package that the file belongs to unchanged, or the published test key that it is.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub known_good: Option<String>,
+    /// Checks for leftovers that found the same bytes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub checks: Vec<String>,
     /// Why it is accepted, by whom and until when, as an allow-list says.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub allowed: Option<String>,
@@ -136,6 +139,10 @@ pub struct Location {
     /// Inode or MFT record number.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub inode: Option<u64>,
+    /// Which former state of the entry, counted back from the latest that a journal remembers; absent for the
+    /// entry that its table holds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<u64>,
     /// What owns the bytes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub state: Option<State>,

@@ -163,12 +163,17 @@ pub enum Target {
     /// An entry by its full name, as written: escaped.
     Path(String),
     /// An entry by its inode or MFT record number.
-    Inode(u64),
+    Inode {
+        /// The number.
+        number: u64,
+        /// Which of its former states.
+        version: Option<u64>,
+    },
 }
 
 /// A place inside an image, as text names it.
 ///
-/// Short form: `[VOLUME:]/PATH[:STREAM]`, `[VOLUME:]inode:N[:STREAM]`, `VOLUME` or `disk`. Long form:
+/// Short form: `[VOLUME:]/PATH[:STREAM]`, `[VOLUME:]inode:N[#FORMER][:STREAM]`, `VOLUME` or `disk`. Long form:
 /// `IMAGE / VOLUME FS / PATH`, where the image's name and the file system are for people only. A path may
 /// go on inside an archive after `!/`. Both forms may end in ` @ OFFSET` or ` @ OFFSET+LENGTH`, in bytes,
 /// decimal or with `0x`.
@@ -253,11 +258,16 @@ impl Place {
             None => (text, None),
         };
         let (target, stream) = if let Some(rest) = text.strip_prefix("inode:") {
-            let (number, stream) = split_stream(rest, 0);
-            let number = parse_number(number).ok_or_else(|| {
-                format!("expected a number after `inode:`, found `{}`", escape(number.as_bytes()))
+            let (text, stream) = split_stream(rest, 0);
+            let (number, version) = match text.split_once('#') {
+                Some((number, version)) => (number, Some(parse_number(version))),
+                None => (text, None),
+            };
+            let known = parse_number(number).zip(version.map_or(Some(None), |version| version.map(Some)));
+            let (number, version) = known.ok_or_else(|| {
+                format!("expected a number after `inode:`, found `{}`", escape(text.as_bytes()))
             })?;
-            (Target::Inode(number), stream)
+            (Target::Inode { number, version }, stream)
         } else {
             let (path, stream) = split_stream(text, text.rfind('/').unwrap_or(0));
             (Target::Path(path.to_owned()), stream)
@@ -314,6 +324,8 @@ pub struct Chain<'a> {
     pub path: Option<&'a str>,
     /// Number of the entry, used where it has no name.
     pub inode: Option<u64>,
+    /// Which former state of the entry.
+    pub version: Option<u64>,
     /// Stream, escaped.
     pub stream: Option<&'a str>,
     /// Path inside an archive, escaped.
@@ -336,7 +348,12 @@ impl fmt::Display for Chain<'_> {
                 // The root directory is all slash.
                 guard(if path == "/" { path } else { path.trim_start_matches('/') }, &mut line);
             }
-            (None, Some(inode)) => write!(line, " / inode:{inode}")?,
+            (None, Some(inode)) => {
+                write!(line, " / inode:{inode}")?;
+                if let Some(version) = self.version {
+                    write!(line, "#{version}")?;
+                }
+            }
             (None, None) => {}
         }
         if let Some(stream) = self.stream {
@@ -385,7 +402,8 @@ mod tests {
         let shadow = path(Some("p3"), "/etc/shadow");
         let at = |offset, length, place: &Place| Place { offset, length, ..place.clone() };
         let stream = |stream: &str, place: &Place| Place { stream: Some(stream.to_owned()), ..place.clone() };
-        let inode = Place { target: Target::Inode(12), ..path(None, "") };
+        let inode = Place { target: Target::Inode { number: 12, version: None }, ..path(None, "") };
+        let former = Place { target: Target::Inode { number: 12, version: Some(2) }, ..path(None, "") };
         let volume = Place { target: Target::Volume, ..path(Some("p3"), "") };
         let disk = Place { target: Target::Disk, ..path(None, "") };
         let logical = path(Some("lvm:vg/root"), "/etc/shadow");
@@ -401,6 +419,11 @@ mod tests {
             ("p3:/f:Zone.Identifier", stream("Zone.Identifier", &path(Some("p3"), "/f"))),
             ("p3:/f:xattr:user.x @ 1", stream("xattr:user.x", &at(Some(1), None, &path(Some("p3"), "/f")))),
             ("inode:12", inode.clone()),
+            ("inode:12#2", former.clone()),
+            (
+                "d / p3 ext4 / inode:12#2:s",
+                Place { volume: Some("p3".to_owned()), stream: Some("s".to_owned()), ..former },
+            ),
             ("p3:inode:12:s", stream("s", &Place { volume: Some("p3".to_owned()), ..inode.clone() })),
             ("d / p3 ntfs / inode:12", Place { volume: Some("p3".to_owned()), ..inode }),
             ("p3", volume.clone()),
@@ -418,7 +441,11 @@ mod tests {
             assert_eq!(Place::parse(text), Ok(place), "{text}");
         }
         assert!(Place::parse("").is_err());
-        assert!(Place::parse("inode:x").is_err());
+        for wrong in ["inode:x", "inode:1#", "inode:#1", "inode:1#x"] {
+            assert!(Place::parse(wrong).is_err(), "{wrong}");
+        }
+        let chain = Chain { image: "d", volume: "p1", inode: Some(12), version: Some(2), ..Chain::default() };
+        assert_eq!(chain.to_string(), "d / p1 / inode:12#2");
     }
 
     #[test]

@@ -4,7 +4,10 @@ use crate::container;
 use crate::coverage::{Coverage, Gap};
 use crate::filesystem;
 use crate::finding::Finding;
+use crate::keys::KeyFact;
 use crate::leftover::CheckOutcome;
+use crate::location::State;
+use crate::redact::Redactor;
 use crate::rules::Severity;
 use crate::volume::VolumeKind;
 use serde::{Deserialize, Serialize};
@@ -23,6 +26,12 @@ pub enum Record<'a> {
     Finding(&'a Finding),
     /// Something not read or not understood.
     Gap(&'a Gap),
+    /// What a place says of a public key.
+    Key(&'a KeyFact),
+    /// A command of a history, with its time.
+    History(&'a HistoryLine),
+    /// What lies where on the disk.
+    Map(&'a DiskMap),
     /// Last for each image.
     Summary(&'a Summary),
 }
@@ -66,6 +75,74 @@ pub struct VolumeFacts {
     pub filesystem: Option<filesystem::Facts>,
 }
 
+/// A command of a history that carries a time. Its arguments are not shown; absent means "not applicable".
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct HistoryLine {
+    /// When it was entered, RFC 3339 in UTC.
+    pub time: String,
+    /// Format of the history: `bash`, `tcsh`, `zsh`, `fish`.
+    pub shell: String,
+    /// Whose history it is, escaped.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub account: Option<String>,
+    /// Programs, common verbs and names of options; `…` for all else.
+    pub command: String,
+    /// The line itself, with `--show-secrets` only.
+    #[serde(rename = "line_shown", skip_serializing_if = "Option::is_none")]
+    pub shown: Option<String>,
+    /// File name of the image, escaped.
+    pub image: String,
+    /// Volume.
+    pub volume: String,
+    /// Full name of the history in its file system, escaped.
+    pub path: String,
+    /// Inode or MFT record number.
+    pub inode: u64,
+    /// Line, from 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub line: Option<u64>,
+}
+
+/// A map of the disk in a few hundred buckets of equal length.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct DiskMap {
+    /// File name of the image, escaped.
+    pub image: String,
+    /// Size of the disk in bytes.
+    pub size: u64,
+    /// Length of a bucket in bytes; the last one may be shorter.
+    pub bucket_size: u64,
+    /// Zones by state; their sizes add up to the disk.
+    pub zones: Vec<ZoneMap>,
+}
+
+/// One zone of the map: bytes of one state. Shares are per cent of a bucket, rounded up, one for each bucket;
+/// a list is absent where all of its shares are zero.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ZoneMap {
+    /// What owns the bytes; absent for content of an unknown kind.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub state: Option<State>,
+    /// Bytes of the zone.
+    pub size: u64,
+    /// Bytes of it that went through the matchers; what is neither scanned nor unread is blank.
+    pub scanned: u64,
+    /// Bytes of it that could not be obtained.
+    pub unread: u64,
+    /// How much of each bucket it holds.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub shares: Vec<u8>,
+    /// How much of each bucket it holds and was scanned.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub scanned_shares: Vec<u8>,
+    /// How much of each bucket it holds and could not be read.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub unread_shares: Vec<u8>,
+}
+
 /// Why a scan ended with its exit code.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -106,6 +183,8 @@ pub struct Summary {
     pub gaps: BTreeMap<String, u64>,
     /// Checks and how they ended.
     pub checks: Vec<CheckOutcome>,
+    /// Checks that should have been made and could not be.
+    pub unchecked: u64,
     /// Severity from which on a finding fails the gate.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fail_on: Option<Severity>,
@@ -126,9 +205,23 @@ pub struct Summary {
     pub image_sha256: Option<String>,
     /// Verdict.
     pub exit_reason: ExitReason,
+    /// What must not be shown in texts that reports take from elsewhere.
+    #[serde(skip)]
+    pub redactor: Redactor,
     /// What went wrong, where the image could not be opened.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
+}
+
+impl Summary {
+    /// Checks that could not be made: because of the image, and because of a limit of this program.
+    pub fn missing_checks(&self) -> (u64, u64) {
+        let count = |limited: bool| {
+            let is = |check: &&CheckOutcome| check.state.is_gap() && check.state.is_limited() == limited;
+            u64::try_from(self.checks.iter().filter(is).count()).unwrap_or(u64::MAX)
+        };
+        (count(false), count(true))
+    }
 }
 
 /// An entry of a file system, one for each of its names and streams, as listings and timelines show it.
@@ -144,6 +237,9 @@ pub struct EntryFacts {
     pub path: Option<String>,
     /// Inode or MFT record number.
     pub inode: u64,
+    /// Which former state of the entry, counted back from the latest that a journal remembers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub version: Option<u64>,
     /// Stream other than the unnamed one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stream: Option<String>,

@@ -3,6 +3,7 @@
 use super::entries;
 use super::exit::Exit;
 use super::input::Input;
+use super::member;
 use super::output::{self, unwritable};
 use super::resolve;
 use crate::error::{Error, Kind, Result};
@@ -15,9 +16,13 @@ use std::path::PathBuf;
 const PLACES: &str = "Places:\n  \
     /etc/shadow                                 a file, where one volume has it\n  \
     p3:/etc/shadow                              a file on a volume\n  \
+    p3:/tmp/gone.txt                            a deleted file, where no other has its path\n  \
     p3:inode:1204                               an inode or MFT record, deleted ones too\n  \
+    p3:inode:1204#2                             a former state of it, as listings number them\n  \
     p3:/a.exe:Zone.Identifier                   an alternate data stream\n  \
     p3:/a.txt:xattr:user.comment                an extended attribute\n  \
+    p3:/srv/app.jar!/app.properties             a member of an archive, nested ones too\n  \
+    --raw 'p3:/etc/motd @ 300'                  with the slack behind a file of 300 bytes\n  \
     'disk.qcow2 / p3 ext4 / etc/shadow @ 1204'  a place from a report\n  \
     p3, disk                                    a volume, the whole disk\n  \
     container, container:2, snapshot:1          the container's own file, an internal snapshot\n\n\
@@ -39,13 +44,26 @@ pub(super) struct Args {
     /// Number of bytes
     #[arg(long, value_name = "BYTES")]
     length: Option<u64>,
+    /// All blocks of a file as they lie on the disk: slack, reserved and encoded bytes included
+    #[arg(long)]
+    raw: bool,
 }
 
 pub(super) fn run(args: &Args) -> Result<Exit> {
     let place = Place::parse(&args.place).map_err(|message| Error::new(Kind::Usage, message))?;
     let disk = scan::open(&args.image, &args.input.options())?;
-    let content = resolve::open(&disk, &place).map_err(|error| error.in_file(&args.image))?;
+    let place = resolve::settle(&disk, place);
+    let open = if args.raw { resolve::open_raw } else { resolve::open };
+    let content = open(&disk, &place).map_err(|error| error.in_file(&args.image))?;
     let offset = args.offset.or(place.offset).unwrap_or(0);
+    if let Some(member) = &place.member {
+        let range = member::Range { offset, length: args.length.or(place.length) };
+        let mut out = output::stdout();
+        member::copy(content.as_ref(), member, range, &mut |bytes| out.write_all(bytes).map_err(unwritable))
+            .map_err(|error| error.in_file(&args.image))?;
+        out.flush().map_err(unwritable)?;
+        return Ok(Exit::Clean);
+    }
     let rest = content.size().checked_sub(offset);
     let rest = rest.ok_or_else(|| Error::truncated("offset", offset, 1, content.size()))?;
     let length = args.length.or(place.length).unwrap_or(rest);

@@ -47,13 +47,19 @@ fn line(check: &Check) -> String {
     )
 }
 
+/// The severity, and that of special cases.
+fn severity(check: &Check) -> String {
+    let cases = check.levels.iter().map(|(case, level)| format!("; {case}: {}", words::severity(*level)));
+    format!("{}{}", words::severity(check.severity), cases.collect::<String>())
+}
+
 fn explain(check: &Check) -> String {
     let mut text = format!("{}\n", harmless(&check.id));
     let facts = [
         ("finds", check.title.clone()),
         ("group", check.group.to_owned()),
         ("answers", check.item.clone()),
-        ("severity", words::severity(check.severity).to_owned()),
+        ("severity", severity(check)),
         ("linux", check.linux.join(" ")),
         ("windows", check.windows.join(" ")),
         ("condition", check.conditions.join(", ")),
@@ -62,6 +68,8 @@ fn explain(check: &Check) -> String {
         ("rotate", check.rotate.clone()),
         ("maps to", check.maps.join(", ")),
         ("sources", check.sources.join("; ")),
+        ("standing", if check.confirmed { String::new() } else { "practitioners' knowledge".to_owned() }),
+        ("profile", if check.investigate { "investigate".to_owned() } else { String::new() }),
     ];
     for (name, value) in facts.into_iter().filter(|(_, value)| !value.is_empty()) {
         writeln!(text, "  {name:<11} {}", harmless(&value)).unwrap_or_default();

@@ -28,10 +28,17 @@ pub(super) fn manual() -> Result<Exit> {
     let mut command = Cli::command();
     command.build();
     clap_mangen::Man::new(command.clone()).render(&mut page).map_err(unwritable)?;
-    for sub in command.get_subcommands().filter(|sub| !sub.is_hide_set() && sub.get_name() != "help") {
-        clap_mangen::Man::new(sub.clone()).render(&mut page).map_err(unwritable)?;
-    }
+    sections(&command, &mut page)?;
     write(&page)
+}
+
+/// The sections of all commands below one, each followed by those below it.
+fn sections(command: &clap::Command, page: &mut Vec<u8>) -> Result<()> {
+    for sub in command.get_subcommands().filter(|sub| !sub.is_hide_set() && sub.get_name() != "help") {
+        clap_mangen::Man::new(sub.clone()).render(page).map_err(unwritable)?;
+        sections(sub, page)?;
+    }
+    Ok(())
 }
 
 fn write(bytes: &[u8]) -> Result<Exit> {

@@ -1,7 +1,7 @@
 //! Entries of file systems as listings show them, with the names that findings use.
 
 use crate::error::Result;
-use crate::filesystem::{Entry, EntryKind, EntryState, FileSystem, Role, StreamName, Times};
+use crate::filesystem::{Entry, EntryKind, EntryNumber, EntryState, FileSystem, Role, StreamName, Times};
 use crate::io::ReadAt;
 use crate::location::escape;
 use crate::record::EntryFacts;
@@ -12,12 +12,14 @@ use sha2::{Digest as _, Sha256};
 pub(super) const CHUNK: usize = 1 << 20;
 
 /// What all names and streams of `entry` share.
-pub(super) fn facts(volume: &str, fs: &'static str, entry: &Entry) -> EntryFacts {
+pub(super) fn facts(volume: &str, filesystem: &dyn FileSystem, entry: &Entry) -> EntryFacts {
+    let EntryNumber { number, version } = filesystem.number(entry.id);
     let Times { modified, accessed, changed, created, deleted } = entry.times;
     EntryFacts {
         volume: volume.to_owned(),
-        fs,
-        inode: entry.id.0,
+        fs: filesystem.facts().kind,
+        inode: number,
+        version,
         kind: kind(entry),
         state: state(entry.state),
         mtime: modified.map(shown),
@@ -29,9 +31,14 @@ pub(super) fn facts(volume: &str, fs: &'static str, entry: &Entry) -> EntryFacts
         owner_gid: entry.owner.gid,
         mode: entry.owner.mode.map(|mode| format!("{mode:04o}")),
         links: entry.links,
-        notes: entry.notes.iter().map(|note| escape(note.as_bytes())).collect(),
+        notes: notes(entry),
         ..EntryFacts::default()
     }
+}
+
+/// What a reader should know of an entry, escaped.
+pub(super) fn notes(entry: &Entry) -> Vec<String> {
+    entry.notes.iter().map(|note| escape(note.as_bytes())).collect()
 }
 
 /// A time as reports show it: RFC 3339, UTC, nanoseconds.

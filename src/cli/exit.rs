@@ -8,7 +8,7 @@ pub(super) const HELP: &str = "Exit codes:\n  \
     0  clean: everything was read, no finding at or above the threshold\n  \
     1  findings at or above the threshold\n  \
     2  an image did not open or could not be read at all, or the command was wrong\n  \
-    3  incomplete: something was not read, or not understood\n\n\
+    3  incomplete: something was not read, not understood or not checked\n\n\
     With several images, 2 goes before 3, 3 before 1, and 1 before 0.";
 
 /// How a command ends; ordered by precedence.

@@ -80,7 +80,8 @@ impl Listing<'_> {
             result = match walked {
                 Walked::Entry(entry) => self.entry(volume, filesystem, &entry),
                 Walked::Problem { entry, error } => {
-                    let entry = entry.map(|id| format!(" inode:{}", id.0)).unwrap_or_default();
+                    let entry =
+                        entry.map(|id| format!(" inode:{}", filesystem.number(id))).unwrap_or_default();
                     self.problem(&format!("{volume}{entry}: {error}"));
                     Ok(())
                 }
@@ -106,7 +107,7 @@ impl Listing<'_> {
         if names.is_empty() {
             return Ok(());
         }
-        let mut facts = entries::facts(volume, filesystem.facts().kind, entry);
+        let mut facts = entries::facts(volume, filesystem, entry);
         for stream in self.streams(entry) {
             facts.stream = stream.and_then(|stream| stream.name.shown());
             facts.size = stream.map_or(0, |stream| stream.size);
@@ -140,7 +141,7 @@ impl Listing<'_> {
         let paths = match filesystem.paths(entry.id) {
             Ok(paths) => paths.all,
             Err(error) => {
-                self.problem(&format!("{volume} inode:{}: {error}", entry.id.0));
+                self.problem(&format!("{volume} inode:{}: {error}", filesystem.number(entry.id)));
                 Vec::new()
             }
         };

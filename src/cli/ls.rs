@@ -64,7 +64,7 @@ pub(super) fn run(args: &Args) -> Result<Exit> {
     };
     let listed = listing::walk(&disk, &select, &mut |entry| match args.format {
         Format::Jsonl => report::write_line(&mut out, entry).map_err(unwritable),
-        Format::Text => writeln!(out, "{}", line(entry)).map_err(unwritable),
+        Format::Text => writeln!(out, "{}", line(entry, args.deleted)).map_err(unwritable),
     })?;
     out.flush().map_err(unwritable)?;
     if listed.file_systems == 0 && listed.complete {
@@ -73,20 +73,26 @@ pub(super) fn run(args: &Args) -> Result<Exit> {
     Ok(if listed.complete { Exit::Clean } else { Exit::Incomplete })
 }
 
-/// `MODE UID SIZE MTIME STATE INODE VOLUME:PATH:STREAM`, with the digest in front where there is one.
-fn line(listed: &EntryFacts) -> String {
+/// `MODE UID SIZE MTIME STATE INODE VOLUME:PATH:STREAM`, with the digest in front where there is one, and what
+/// is known besides where `noted`.
+fn line(listed: &EntryFacts, noted: bool) -> String {
     let digest = listed.sha256.as_deref().map(|digest| format!("{digest}  ")).unwrap_or_default();
     let mode = listed.mode.as_deref().unwrap_or("-");
     let uid = listed.owner_uid.map_or_else(|| "-".to_owned(), |uid| uid.to_string());
     let time = listed.mtime.as_deref().and_then(|time| time.get(..19)).unwrap_or("-");
     let stream = listed.stream.as_deref().map(|stream| format!(":{stream}")).unwrap_or_default();
+    let version = listed.version.map(|version| format!("#{version}")).unwrap_or_default();
+    let number = format!("{}{version}", listed.inode);
     let place = match &listed.path {
         Some(path) => format!("{}:{path}{stream}", listed.volume),
-        None => format!("{}:inode:{}{stream}", listed.volume, listed.inode),
+        None => format!("{}:inode:{number}{stream}", listed.volume),
     };
+    // What is left of it is what one wants to know of a file that is gone, and of a directory what it held.
+    let noted = noted && !listed.notes.is_empty();
+    let notes = if noted { format!("  [{}]", listed.notes.join("; ")) } else { String::new() };
     let error = listed.error.as_deref().map(|error| format!("  ({})", harmless(error))).unwrap_or_default();
     format!(
-        "{digest}{mode:>4} {uid:>5} {:>12} {time:>19} {:<9} {:<9} {:>8}  {place}{error}",
-        listed.size, listed.state, listed.kind, listed.inode
+        "{digest}{mode:>4} {uid:>5} {:>12} {time:>19} {:<9} {:<9} {number:>8}  {place}{notes}{error}",
+        listed.size, listed.state, listed.kind
     )
 }

@@ -15,11 +15,16 @@ mod exit;
 mod images;
 mod info;
 mod input;
+mod keys;
 mod listing;
 mod ls;
+mod member;
 mod output;
 mod overview;
+mod policy;
 mod progress;
+mod recover;
+mod remedy;
 mod report;
 mod resolve;
 mod rules;
@@ -45,7 +50,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Scan images for secrets and leftovers
-    Scan(scan::Args),
+    Scan(Box<scan::Args>),
     /// Show what an image holds, and what would and would not be read
     Info(info::Args),
     /// List the entries of an image's file systems
@@ -58,6 +63,10 @@ enum Command {
     Report(report::Args),
     /// Compare two scans or two images: what is gone, what is new, what only moved
     Diff(diff::Args),
+    /// Show which key opens which account on which image, from the records of scans
+    Keys(keys::Args),
+    /// Write a clean-up script out of a scan, for a person to review
+    Remedy(remedy::Args),
     /// Write an allow-list entry for a finding
     Allow(allow::Args),
     /// Show or check the rules for secrets
@@ -66,6 +75,8 @@ enum Command {
     /// Show the checks for leftovers
     #[command(subcommand)]
     Checks(checks::Command),
+    /// Print policies that forbid the export and sharing of images, or check those in force
+    Policy(policy::Args),
     /// Print a completion script for a shell
     #[command(hide = true)]
     Completions(completions::Args),
@@ -103,9 +114,12 @@ fn run(command: Command) -> Result<Exit> {
         Command::Crosscheck(args) => crosscheck::run(&args),
         Command::Report(args) => report::run(&args),
         Command::Diff(args) => diff::run(&args),
+        Command::Keys(args) => keys::run(&args),
+        Command::Remedy(args) => remedy::run(&args),
         Command::Allow(args) => allow::run(&args),
         Command::Rules(command) => rules::run(&command),
         Command::Checks(command) => checks::run(&command),
+        Command::Policy(args) => policy::run(&args),
         Command::Completions(args) => completions::run(&args),
         Command::Man => completions::manual(),
     }

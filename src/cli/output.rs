@@ -111,6 +111,12 @@ impl Outputs {
                     let settings = Settings { colour: wants_colour() };
                     (one.format.create)(Box::new(stdout()), &settings)?
                 }
+                Some(path) if is_special(path) => {
+                    let failed = |source| Error::io("cannot write", source).in_file(path);
+                    let file = File::options().write(true).open(path).map_err(failed)?;
+                    let writer = BufWriter::with_capacity(BUFFER, file);
+                    (one.format.create)(Box::new(writer), &Settings::default())?
+                }
                 Some(path) => {
                     let pending = Pending::create(path, force)?;
                     let file = pending.handle()?;
@@ -176,6 +182,11 @@ impl Pending {
             Err(error) => Err(failed(error.error)),
         }
     }
+}
+
+/// Whether a device, a pipe or a socket stands at the path: it is written to, and never replaced by a file.
+fn is_special(path: &Path) -> bool {
+    path.metadata().is_ok_and(|found| !found.is_file() && !found.is_dir())
 }
 
 /// Writes a whole file at once, under the rules of reports.

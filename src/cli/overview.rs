@@ -30,7 +30,7 @@ impl Overview {
             Some(count) => format!(" {count:>8}"),
             None => format!(" {:>8}", "-"),
         };
-        let counts: String = SEVERITIES.iter().map(|name| count(&name)).collect();
+        let counts: String = SEVERITIES.iter().map(count).collect();
         let error = summary.error.as_deref().map(|error| format!(": {error}")).unwrap_or_default();
         let row = format!("{verdict:<10}{counts}  {}{error}", summary.image);
         self.rows.push((summary.exit_reason.into(), harmless(&row).into_owned()));

@@ -42,7 +42,9 @@ pub(super) fn run(args: &Args) -> Result<Exit> {
             }
             OwnedRecord::Summary(mut summary) => {
                 std::mem::replace(&mut gate, Gate::new(args.rules.policy())).judge(&mut summary);
-                summary.notes = accepted.allow.notes(accepted.today);
+                // What the scan itself had to say stays; the allow-list is that of this command line.
+                summary.notes.retain(|note| !note.starts_with("allow-list: "));
+                summary.notes.extend(accepted.allow.notes(accepted.today));
                 accepted.allow.restart();
                 exit = exit.max(summary.exit_reason.into());
                 outputs.write(&Record::Summary(&summary))

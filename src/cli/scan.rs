@@ -8,11 +8,14 @@ use super::listing::{self, Select};
 use super::output::{self, Outputs, Wanted};
 use super::overview::Overview;
 use super::progress::Progress;
+use super::recover::Recover;
 use super::wanted::{Reports, Rules};
 use crate::error::{Error, Kind, Result};
 use crate::io::{self, Access};
+use crate::leftover::Profile;
 use crate::location::escape;
 use crate::record::{ExitReason, Record, Summary};
+use crate::redact::Redactor;
 use crate::report::{Accepted, Gate, words};
 use crate::scan::{self, Disk, Engine, Options};
 use sha2::{Digest as _, Sha256};
@@ -44,6 +47,9 @@ pub(super) struct Args {
     /// Show findings that are only possible, too
     #[arg(long)]
     possible: bool,
+    /// Which checks are made
+    #[arg(long, value_enum, default_value = "release")]
+    profile: Purpose,
     /// Report only these rules, checks or categories
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     only: Vec<String>,
@@ -62,12 +68,34 @@ pub(super) struct Args {
     /// Write an in-toto statement about the verdict; the same as --hash -o attest:FILE
     #[arg(long, value_name = "FILE")]
     attest: Option<String>,
+    /// Write the files that carry findings to a new folder, with a list of them; they are as secret as what was
+    /// found in them
+    #[arg(long, value_name = "FOLDER")]
+    recover: Option<PathBuf>,
     /// Number of threads; 0 is one for each processor
     #[arg(long, value_name = "N", default_value_t = 0)]
     threads: usize,
     /// No progress and no closing line on standard error
     #[arg(short, long)]
     quiet: bool,
+}
+
+/// What a scan is for, on the command line.
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum Purpose {
+    /// May the image leave: secrets and hygiene
+    Release,
+    /// What happened on the machine: traces of tampering as well
+    Investigate,
+}
+
+impl From<Purpose> for Profile {
+    fn from(purpose: Purpose) -> Self {
+        match purpose {
+            Purpose::Release => Self::Release,
+            Purpose::Investigate => Self::Investigate,
+        }
+    }
 }
 
 pub(super) fn run(args: &Args) -> Result<Exit> {
@@ -81,7 +109,8 @@ pub(super) fn run(args: &Args) -> Result<Exit> {
     let entries = wanted.iter().any(Wanted::entries);
     let outputs = args.reports.create(&wanted)?;
     let chosen = images::choose(&args.images, &args.folders)?;
-    let mut run = Run { args, engine, options, accepted, outputs, entries };
+    let recover = args.recover.as_deref().map(Recover::create).transpose()?;
+    let mut run = Run { args, engine, options, accepted, outputs, entries, recover };
     let (mut exit, mut overview) = (Exit::Clean, Overview::default());
     for Chosen { path, name } in &chosen {
         run.options.name.clone_from(name);
@@ -109,6 +138,7 @@ fn options(args: &Args) -> Result<Options> {
         show_secrets: args.show_secrets,
         only: args.only.clone(),
         skip: args.skip.clone(),
+        profile: args.profile.into(),
         key,
         rule_files: args.rule_files.clone(),
         all_verdicts: args.possible,
@@ -144,6 +174,7 @@ struct Run<'a> {
     accepted: Accepted,
     outputs: Outputs,
     entries: bool,
+    recover: Option<Recover>,
 }
 
 impl Run<'_> {
@@ -165,12 +196,18 @@ impl Run<'_> {
             }
             if self.entries {
                 match scan::open(image, &self.options) {
-                    Ok(disk) => self.list(&disk)?,
+                    Ok(disk) => self.list(&disk, &summary.redactor)?,
                     Err(error) => incomplete(&mut summary, &error),
                 }
             }
             if directory {
                 hint(image);
+            }
+            if let Some(recover) = &mut self.recover {
+                match scan::open(image, &self.options) {
+                    Ok(disk) => recover.write(&summary.image, &disk)?,
+                    Err(error) => incomplete(&mut summary, &error),
+                }
             }
         } else if let Some(error) = &summary.error {
             output::say(error);
@@ -190,11 +227,14 @@ impl Run<'_> {
                 let mut finding = finding.clone();
                 self.accepted.mark(&mut finding);
                 gate.count(&finding);
+                if let Some(recover) = &mut self.recover {
+                    recover.add(&finding);
+                }
                 self.outputs.write(&Record::Finding(&finding))
             }
             // The gate has a word to say on the summary first.
             Record::Summary(_) => Ok(()),
-            Record::Scan(_) | Record::Gap(_) => self.outputs.write(&record),
+            _ => self.outputs.write(&record),
         });
         progress.clear();
         let mut summary = result?;
@@ -207,10 +247,15 @@ impl Run<'_> {
     }
 
     /// Hands the entries of the image's file systems to the reports that show them.
-    fn list(&mut self, disk: &Disk) -> Result<()> {
+    fn list(&mut self, disk: &Disk, redactor: &Redactor) -> Result<()> {
         let select = Select { deleted: true, ..Select::default() };
         // What the walk could not read is among the scan's gaps already.
-        listing::walk(disk, &select, &mut |entry| self.outputs.entry(entry)).map(|_| ())
+        listing::walk(disk, &select, &mut |entry| {
+            let mut entry = entry.clone();
+            redactor.texts(entry.path.iter_mut().chain(&mut entry.stream).chain(&mut entry.notes));
+            self.outputs.entry(&entry)
+        })
+        .map(|_| ())
     }
 }
 

@@ -79,10 +79,10 @@ pub(super) struct Rules {
     /// Exit with 1 when there is a finding of this severity or above
     #[arg(long, value_name = "SEVERITY", value_enum, default_value = "medium")]
     pub fail_on: Threshold,
-    /// Count work cut short by a limit and locked archives as incomplete
+    /// Count work cut short by a limit, locked archives and checks that are not built as incomplete
     #[arg(long)]
     pub strict: bool,
-    /// Do not exit with 3 because of what was not read, not understood or damaged
+    /// Do not exit with 3 because of what was not read, not understood, damaged or not checked
     #[arg(long)]
     pub accept_gaps: bool,
     /// Accept the findings that this allow-list names; may be given several times

@@ -1,9 +1,11 @@
 //! Bytes written as text: Base64 (RFC 4648 and its URL-safe form, in lines or not) and hexadecimal digits.
 //!
 //! Looked for in all content, so it must cost next to nothing: one block of [`BLOCK`] bytes in each [`STRIDE`]
-//! is tested, and only runs that decode to text, or to a format that a decoder knows, are decoded at all.
+//! is tested. Text in ASCII or UTF-16 has bits in its Base64, and digits in its hexadecimal form, that are
+//! always zero, so one block tells it from identifiers, paths and digests. What else may be encoded (a format
+//! that a decoder knows) is looked for in long runs only.
 
-use super::{HEAD, recognise};
+use super::recognise;
 use std::ops::Range;
 
 /// Bytes tested at a time.
@@ -16,8 +18,17 @@ pub const RUN_MIN: usize = BLOCK + STRIDE;
 const LINE_MIN: usize = 32;
 /// White space between two lines.
 const BREAK_MAX: usize = 64;
-/// Decoded bytes that must look like text.
-const SAMPLE: usize = 24;
+/// How many tested blocks a long run has: above those of a digest of 512 bits.
+const LONG: usize = 4;
+/// Shortest run that is looked at for a format: one that has [`LONG`] tested blocks wherever it lies, in one
+/// line and in several, where blocks with a line break count against it.
+const FORMAT_MIN: usize = (LONG + 1) * STRIDE + BLOCK;
+const FORMAT_LINES_MIN: usize = 4096;
+/// Characters at the start of a run in which a mark may part it from what stands before.
+const BEFORE_MAX: usize = 64;
+/// Decoded bytes that must look like text, those of as many characters as the shortest run has: some block
+/// that is tested lies among these.
+const SAMPLE: usize = 36;
 
 /// A run, and how it is read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,6 +59,14 @@ impl Form {
         }
     }
 
+    /// Bits of a character.
+    fn bits(self) -> u32 {
+        match self {
+            Self::Base64 => 6,
+            Self::Hex => 4,
+        }
+    }
+
     /// Characters and bytes of a group.
     fn group(self) -> (usize, usize) {
         match self {
@@ -70,29 +89,70 @@ pub struct Decoded {
 impl Decoded {
     /// Where the character stands with which the byte at `at` starts.
     pub fn source(&self, at: usize) -> Option<usize> {
-        self.groups.get(at.checked_div(self.group_bytes)?).copied()
+        let group = at.checked_div(self.group_bytes).filter(|_| at < self.bytes.len())?;
+        self.groups.get(group).copied()
     }
 }
 
-/// Places in `bytes` where a run may be: one for each stretch of text without white space, and the first and
-/// last block, over which one may come in or go out.
+/// Places in `bytes` where a run may be: where a block looks like encoded text, where a run has become long,
+/// and the first and last block, over which one may come in or go out.
 pub fn places(bytes: &[u8], found: &mut Vec<usize>) {
     let (blocks, _) = bytes.as_chunks::<BLOCK>();
     let step = STRIDE / BLOCK;
-    let mut until = 0;
+    // Line breaks interrupt a run, so that a block which is none only takes one away.
+    let (mut until, mut lasting) = (0, LONG - 1);
     for (index, block) in blocks.iter().enumerate().step_by(step) {
-        if is_plain(block) {
-            let at = index.saturating_mul(BLOCK);
-            if at >= until {
-                found.push(at);
-                until = end_of_line(bytes, at);
-            }
+        if !is_plain(block) {
+            lasting = if index == 0 { 0 } else { lasting.saturating_sub(1) };
+            continue;
+        }
+        lasting = lasting.saturating_add(1).min(2 * LONG);
+        let at = index.saturating_mul(BLOCK);
+        if at >= until && (lasting == LONG || is_text(block)) {
+            found.push(at);
+            until = end_of_line(bytes, at);
         }
     }
     let tail = bytes.len().saturating_sub(BLOCK);
     if bytes.get(tail..).and_then(|rest| rest.first_chunk()).is_some_and(is_plain) && tail >= until {
         found.push(tail);
     }
+}
+
+/// Whether a block may be out of the middle of text in ASCII or UTF-16 that was encoded: the highest bit of each
+/// byte is zero. In Base64 these are bits of the first three characters of four, in hexadecimal form the first
+/// digits of two are 0 or 2 to 7.
+fn is_text(block: &[u8; BLOCK]) -> bool {
+    /// The characters of a block of which each is the first of a group, in both forms.
+    const FIRST_OF_FOUR: u32 = 0x1111;
+    const FIRST_OF_TWO: u32 = 0x5555;
+    // For each character a bit: its value may be that of the first, second or third one of a group.
+    let (mut may_be, mut is_digit, mut is_first, mut is_base64) = ([0_u32; 3], 0_u32, 0_u32, true);
+    for (index, &byte) in block.iter().enumerate() {
+        let Some(value) = digit(byte, Form::Base64) else {
+            is_base64 = false;
+            break;
+        };
+        for (bits, zero) in may_be.iter_mut().zip([0b10_0000, 0b00_1000, 0b00_0010]) {
+            *bits |= u32::from(value & zero == 0) << index;
+        }
+        is_digit |= u32::from(byte.is_ascii_hexdigit()) << index;
+        is_first |= u32::from(matches!(byte, b'0' | b'2'..=b'7')) << index;
+    }
+    // The group's characters that reach over the block's end begin it anew.
+    let turned = |bits: u32, by: u32| ((bits << by) | (bits << by >> BLOCK)) & 0xffff;
+    let fits = |start: u32| {
+        may_be.iter().zip(start..).all(|(bits, place)| {
+            let wanted = turned(FIRST_OF_FOUR, place);
+            bits & wanted == wanted
+        })
+    };
+    let is_hex = is_digit == 0xffff
+        && (0..2).any(|start| {
+            let wanted = turned(FIRST_OF_TWO, start);
+            is_first & wanted == wanted
+        });
+    is_base64 && (is_hex || (0..4).any(fits))
 }
 
 /// Whether all bytes are letters, digits or one of `+,-./_`: somewhat more than the alphabets have.
@@ -106,8 +166,19 @@ fn is_plain(block: &[u8; BLOCK]) -> bool {
     !other
 }
 
+/// Which bytes belong to the alphabets; a table, as this is asked for much of all text.
+static ALPHABET: [bool; 256] = {
+    let mut alphabet = [false; 256];
+    let mut byte = 0_u8;
+    while byte < 128 {
+        alphabet[byte as usize] = byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'-' | b'_');
+        byte += 1;
+    }
+    alphabet
+};
+
 fn is_base64(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'-' | b'_')
+    ALPHABET.get(usize::from(byte)).is_some_and(|&is_in| is_in)
 }
 
 fn end_of_line(bytes: &[u8], at: usize) -> usize {
@@ -123,25 +194,75 @@ fn start_of_line(bytes: &[u8], at: usize) -> usize {
 /// The stretch around `at` that looks like a run, and the run, if it decodes to something that is worth a look.
 pub fn look(bytes: &[u8], at: usize) -> (Range<usize>, Option<Run>) {
     let range = lines_around(bytes, at);
-    let run = if range.len() < RUN_MIN { None } else { run(bytes, &range) };
+    let is_run = range.len() >= RUN_MIN && is_mixed(bytes.get(range.clone()).unwrap_or_default());
+    let run = if is_run { run(bytes, &range) } else { None };
     (range, run)
 }
 
 fn run(bytes: &[u8], range: &Range<usize>) -> Option<Run> {
     let text = bytes.get(range.clone())?;
-    let is_hex = text.iter().all(|byte| byte.is_ascii_hexdigit() || byte.is_ascii_whitespace());
-    let form = if is_hex { Form::Hex } else { Form::Base64 };
+    let form = if is_hex(text) { Form::Hex } else { Form::Base64 };
     // What stands right before a run (a path, a name) may belong to the alphabet as well.
-    (0..form.group().0).find_map(|skip| {
-        let run = Run { range: range.clone(), form, skip };
-        let head = decode_up_to(bytes, &run, HEAD).bytes;
-        is_worth_it(&head).then_some(run)
-    })
+    let marks = text.iter().take(BEFORE_MAX).enumerate().filter(|(_, byte)| !byte.is_ascii_alphanumeric());
+    let mut skips = (0..form.group().0).chain(marks.map(|(at, _)| at.saturating_add(1)));
+    skips.find(|&skip| is_worth_it(text, form, skip)).map(|skip| Run { range: range.clone(), form, skip })
+}
+
+/// Whether a run, read from its character `skip` on, starts like text in one byte or UTF-16, or like a format
+/// that is decoded further. Digests, which there are many of, are given up at their first bytes.
+fn is_worth_it(text: &[u8], form: Form, skip: usize) -> bool {
+    let (characters, group_bytes) = form.group();
+    let format_min = if text.contains(&b'\n') { FORMAT_LINES_MIN } else { FORMAT_MIN };
+    let may_hold_format = text.len() >= format_min;
+    let mut sample = [0; SAMPLE];
+    let sample = sample.get_mut(..RUN_MIN / characters * group_bytes).unwrap_or_default();
+    let (mut is_text, mut is_wide) = (true, [true; 2]);
+    let mut digits = text.iter().filter_map(|&byte| digit(byte, form)).skip(skip);
+    let mut at = 0_usize;
+    for group in sample.chunks_exact_mut(group_bytes) {
+        let mut value = 0_u32;
+        for _ in 0..characters {
+            let Some(digit) = digits.next() else { return false };
+            value = (value << form.bits()) | u32::from(digit);
+        }
+        let bytes = value.to_be_bytes();
+        for (into, &byte) in group.iter_mut().zip(bytes.iter().skip(bytes.len().saturating_sub(group_bytes)))
+        {
+            *into = byte;
+            let is_character = (0x20..0x7f).contains(&byte) || matches!(byte, b'\t' | b'\n' | b'\r');
+            is_text &= is_character;
+            for (parity, is_wide) in is_wide.iter_mut().enumerate() {
+                *is_wide &= if at % 2 == parity { is_character } else { byte == 0 };
+            }
+            at = at.saturating_add(1);
+        }
+        if !is_text && is_wide == [false; 2] && !may_hold_format {
+            return false;
+        }
+    }
+    is_text || is_wide != [false; 2] || (may_hold_format && recognise(sample).is_some())
+}
+
+/// Whether a line may be Base64 or hexadecimal: as many characters of Base64 as a line has are of both cases,
+/// which tells it from most paths and identifiers.
+fn is_mixed(line: &[u8]) -> bool {
+    let has = |is_in: fn(&u8) -> bool| line.iter().any(is_in);
+    (has(u8::is_ascii_uppercase) && has(u8::is_ascii_lowercase)) || is_hex(line)
+}
+
+/// Whether text is digits of hexadecimal numbers and white space, or one number.
+fn is_hex(text: &[u8]) -> bool {
+    let digits = text.strip_prefix(b"0x").unwrap_or(text);
+    digits.iter().all(|byte| byte.is_ascii_hexdigit() || byte.is_ascii_whitespace())
 }
 
 /// The lines of the alphabets' characters around `at`, with line breaks and indentation between them.
 fn lines_around(bytes: &[u8], at: usize) -> Range<usize> {
     let (mut start, mut end) = (start_of_line(bytes, at), end_of_line(bytes, at));
+    // A short line is a run by no means, or the end of one whose other lines are met as well.
+    if end.saturating_sub(start) < LINE_MIN || !is_mixed(bytes.get(start..end).unwrap_or_default()) {
+        return start..end;
+    }
     while let Some(line) = neighbour_before(bytes, start) {
         start = line;
     }
@@ -171,23 +292,8 @@ fn neighbour_after(bytes: &[u8], end: usize) -> Option<usize> {
     (line >= LINE_MIN && gap.contains(&b'\n') && next > start).then_some(next)
 }
 
-/// Whether decoded bytes start like text in one byte or UTF-16, or like a format that is decoded further.
-fn is_worth_it(head: &[u8]) -> bool {
-    let is_text = |byte: &u8| (0x20..0x7f).contains(byte) || matches!(byte, b'\t' | b'\n' | b'\r');
-    let Some(sample) = head.get(..SAMPLE) else { return false };
-    let (even, odd): (Vec<u8>, Vec<u8>) =
-        sample.as_chunks::<2>().0.iter().map(|&[one, two]| (one, two)).unzip();
-    let is_zero = |bytes: &[u8]| bytes.iter().all(|&byte| byte == 0);
-    let is_wide = (is_zero(&odd) && even.iter().all(is_text)) || (is_zero(&even) && odd.iter().all(is_text));
-    sample.iter().all(is_text) || is_wide || recognise(head).is_some()
-}
-
 /// The bytes of a run.
 pub fn decode(bytes: &[u8], run: &Run) -> Decoded {
-    decode_up_to(bytes, run, usize::MAX)
-}
-
-fn decode_up_to(bytes: &[u8], run: &Run, most: usize) -> Decoded {
     let (characters, group_bytes) = run.form.group();
     let mut decoded = Decoded { group_bytes, ..Decoded::default() };
     let (mut value, mut count) = (0_u32, 0_usize);
@@ -195,12 +301,9 @@ fn decode_up_to(bytes: &[u8], run: &Run, most: usize) -> Decoded {
     let digits = text.iter().enumerate().filter_map(|(at, &byte)| Some((at, digit(byte, run.form)?)));
     for (at, digit) in digits.skip(run.skip) {
         if count == 0 {
-            if decoded.bytes.len() >= most {
-                return decoded;
-            }
             decoded.groups.push(run.range.start.saturating_add(at));
         }
-        value = (value << if run.form == Form::Hex { 4 } else { 6 }) | u32::from(digit);
+        value = (value << run.form.bits()) | u32::from(digit);
         count = count.saturating_add(1);
         if count == characters {
             // One byte of hexadecimal digits stands where the first of three does.
@@ -235,5 +338,72 @@ fn digit(byte: u8, form: Form) -> Option<u8> {
         (Form::Base64, b'+' | b'-') => Some(62),
         (Form::Base64, b'/' | b'_') => Some(63),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use data_encoding::{BASE64, BASE64_MIME, BASE64URL_NOPAD, HEXLOWER};
+
+    const TEXT: &[u8] = b"aws_access_key_id = 0123456789 and other words that go on for a while?>~~";
+
+    #[test]
+    fn a_run_is_seen_wherever_it_lies() {
+        for (at, length) in (0..80).flat_map(|at| (RUN_MIN..RUN_MIN + 40).map(move |length| (at, length))) {
+            let mut bytes = vec![b' '; 300];
+            bytes[at..at + length].fill(b'Q');
+            let mut found = Vec::new();
+            places(&bytes, &mut found);
+            assert!(found.iter().any(|place| (at..at + length).contains(place)), "{at} {length}");
+        }
+    }
+
+    #[test]
+    fn a_run_over_a_border_is_seen_on_one_side_of_it() {
+        for before in 0..RUN_MIN {
+            let (mut one, mut other) = (vec![b' '; 100], vec![b' '; 100]);
+            one[100 - before..].fill(b'Q');
+            other[..RUN_MIN - before].fill(b'Q');
+            let mut found = Vec::new();
+            places(&one, &mut found);
+            places(&other, &mut found);
+            assert!(!found.is_empty(), "{before}");
+        }
+    }
+
+    #[test]
+    fn runs_decode_to_what_was_encoded() {
+        let mime = BASE64_MIME.encode(&TEXT.repeat(3)).replace("\r\n", "\n    ");
+        for length in 40..TEXT.len() {
+            let text = &TEXT[..length];
+            let forms = [BASE64.encode(text), BASE64URL_NOPAD.encode(text), HEXLOWER.encode(text)];
+            for coded in forms {
+                let is_hex = coded.bytes().all(|byte| byte.is_ascii_hexdigit());
+                for before in ["", "x: ", if is_hex { "0x" } else { "/path/" }] {
+                    let bytes = format!("{before}{coded}\n").into_bytes();
+                    let (range, run) = look(&bytes, before.len() + 4);
+                    let decoded = decode(&bytes, &run.unwrap());
+                    assert!(decoded.bytes.ends_with(text), "{before}{coded}");
+                    assert_eq!(decoded.source(decoded.bytes.len()), None);
+                    assert!(range.contains(&decoded.source(decoded.bytes.len() - 1).unwrap()));
+                }
+            }
+        }
+        let (_, run) = look(mime.as_bytes(), 90);
+        assert_eq!(decode(mime.as_bytes(), &run.unwrap()).bytes, TEXT.repeat(3));
+    }
+
+    #[test]
+    fn names_paths_and_digests_are_no_runs() {
+        for text in [
+            "/usr/lib/x86_64-linux-gnu/perl-base/unicore/lib/CompEx/Y",
+            "_ZNSt6vectorIN4llvm11StringRefESaIS1_EE17_M_realloc_insertIJS1_EEE",
+            "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+            "00000000000000000000000000000000000000000000000000000000000000000000",
+            "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
+        ] {
+            assert_eq!(look(text.as_bytes(), 20).1, None, "{text}");
+        }
     }
 }

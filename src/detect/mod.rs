@@ -27,6 +27,18 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::Range;
 
+/// Readers of key files that other layers share.
+pub(crate) mod keys {
+    pub(crate) use super::validate::der::Element;
+    pub(crate) use super::validate::openssh::Fields;
+    pub(crate) use super::validate::private_key::wire;
+
+    /// The public key, in SSH's wire format, of a private key without its armour.
+    pub(crate) fn parse_private(body: &[u8]) -> Option<Vec<u8>> {
+        super::validate::private_key::parse(body, None, true)?.public
+    }
+}
+
 pub use check::{Found, Problem, Trial, check};
 pub use cost::{LiteralCost, Meter, RuleCost};
 pub use validate::names as validators;

@@ -3,10 +3,28 @@
 use crate::io::Backing;
 use crate::location::{escape, unescape};
 use jiff::Timestamp;
+use std::fmt;
 
 /// Inode number, or MFT record number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct EntryId(pub u64);
+
+/// How an entry is called in reports: its number, and which of its former states it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EntryNumber {
+    /// Inode or MFT record number.
+    pub number: u64,
+    /// Counts back from the latest former state that a journal remembers, from 1; absent for the entry that
+    /// its table holds.
+    pub version: Option<u64>,
+}
+
+impl fmt::Display for EntryNumber {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.number)?;
+        self.version.map_or(Ok(()), |version| write!(f, "#{version}"))
+    }
+}
 
 /// What an entry is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -74,6 +92,10 @@ pub struct Owner {
     pub mode: Option<u16>,
 }
 
+/// Name of the stream that a record's bytes behind its used part make; `:` and the record's number follow for
+/// one that extends another.
+pub const RECORD_SLACK: &[u8] = b"record slack";
+
 /// Which of an entry's streams.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum StreamName {
@@ -88,6 +110,11 @@ pub enum StreamName {
 }
 
 impl StreamName {
+    /// Whether it is what lies behind the used part of a record of the file system's tables.
+    pub fn is_slack(&self) -> bool {
+        matches!(self, Self::Attribute(name) if name.starts_with(RECORD_SLACK))
+    }
+
     /// The name as findings, listings and places show it, escaped: `None` for the unnamed stream, a named
     /// one as it is, others behind `xattr:` and `attribute:`.
     pub fn shown(&self) -> Option<String> {

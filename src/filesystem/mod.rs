@@ -14,7 +14,8 @@ mod runs;
 
 pub use directory::Directory;
 pub use entry::{
-    DataRun, Entry, EntryId, EntryKind, EntryState, Layout, Owner, Place, Role, Stream, StreamName, Times,
+    DataRun, Entry, EntryId, EntryKind, EntryNumber, EntryState, Layout, Owner, Place, RECORD_SLACK, Role,
+    Stream, StreamName, Times,
 };
 
 pub use runs::RunReader;
@@ -101,6 +102,16 @@ pub trait FileSystem: Send + Sync + fmt::Debug {
     /// # Errors
     /// [`Kind::NotFound`](crate::error::Kind::NotFound) for a number outside of the tables, and damage.
     fn entry(&self, id: EntryId) -> Result<Entry>;
+
+    /// How reports call an entry.
+    fn number(&self, id: EntryId) -> EntryNumber {
+        EntryNumber { number: id.0, version: None }
+    }
+
+    /// The entry that reports call so.
+    fn numbered(&self, number: EntryNumber) -> EntryId {
+        EntryId(number.number)
+    }
 
     /// The root directory.
     fn root(&self) -> EntryId;

@@ -89,6 +89,18 @@ impl<'h> Hive<'h> {
         Ok(Self { content, root, read: Cell::new(0), read_max, is_dirty: sequence.0 != sequence.1 })
     }
 
+    /// Fails when the hive may lack what was written last, so that nothing found in it proves nothing.
+    ///
+    /// # Errors
+    /// [`Kind::Unsupported`] for a hive that was not closed cleanly and whose logs could not be replayed.
+    pub(crate) fn settled(&self) -> Result<()> {
+        if self.is_dirty {
+            let what = "the hive was not closed cleanly and no log beside it could be replayed";
+            return Err(Error::new(Kind::Unsupported, what));
+        }
+        Ok(())
+    }
+
     /// The data of a cell in use.
     fn cell(&self, offset: u32) -> Result<Vec<u8>> {
         self.cell_front(offset, CELL_MAX)

@@ -110,6 +110,55 @@ pub fn prove(filesystem: &dyn FileSystem, entries: &BTreeSet<EntryId>) -> BTreeM
     proven.collect()
 }
 
+/// How a file stands to the package that has its path.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// Its digest is the recorded one.
+    Unmodified {
+        /// Name and version of the package.
+        package: String,
+    },
+    /// Its digest is another one.
+    Modified {
+        /// Name and version of the package.
+        package: String,
+    },
+}
+
+/// How `entries` stand to the packages that are installed in this file system. Files that no package records,
+/// those in live places and those above the bounds are left out.
+pub fn compare(filesystem: &dyn FileSystem, entries: &BTreeSet<EntryId>) -> BTreeMap<EntryId, Standing> {
+    let image = Image::new(filesystem);
+    let aliases = image.aliases();
+    let mut wanted = Wanted::new(&aliases);
+    let subjects: Vec<Subject> = entries.iter().filter_map(|&id| Subject::new(&image, id)).collect();
+    for subject in &subjects {
+        subject.names.iter().for_each(|name| wanted.want(name));
+    }
+    for database in DATABASES {
+        // A database that cannot be read says nothing of its files.
+        let _ = (database.read)(&image, &mut wanted);
+    }
+    let mut total = 0_u64;
+    let mut jobs: Vec<(&Subject, Vec<Record>)> = Vec::new();
+    for subject in &subjects {
+        let records: Vec<Record> = subject.names.iter().flat_map(|name| wanted.records(name)).collect();
+        let size = subject.entry.size();
+        if !records.is_empty() && size <= FILE_MAX && size <= TOTAL_MAX.saturating_sub(total) {
+            total = total.saturating_add(size);
+            jobs.push((subject, records));
+        }
+    }
+    let standing = jobs.par_iter().filter_map(|(subject, records)| {
+        let standing = match digest::matching(filesystem, &subject.entry, records) {
+            Some(package) => Standing::Unmodified { package: package.to_owned() },
+            None => Standing::Modified { package: records.first()?.package.to_string() },
+        };
+        Some((subject.entry.id, standing))
+    });
+    standing.collect()
+}
+
 /// Whether a source holds these bytes as they are.
 pub fn holds(filesystem: &dyn FileSystem, source: EntryId, bytes: &[u8]) -> bool {
     let text = filesystem.entry(source).and_then(|entry| {

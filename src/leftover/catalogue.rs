@@ -1,5 +1,6 @@
 //! The checks as data: what the TOML files in `signatures/leftovers` say.
 
+use super::Profile;
 use super::conditions::{self, Condition};
 use super::glob::{self, Anchor, Pattern, Wild};
 use super::system::Os;
@@ -27,8 +28,13 @@ pub(crate) const FILES: &[File] = &[
     ("Readiness and investigation", include_str!("../../signatures/leftovers/readiness.toml")),
 ];
 
-/// Condition of checks whose code is still to be written; they are never evaluated.
-const PENDING: &str = "pending";
+/// Condition of checks that the scan itself answers: `with.within` says by which findings.
+const SCAN: &str = "scan";
+
+/// Why a check of the other profile is not evaluated.
+const INVESTIGATE: &str = "not applicable: only with --profile investigate";
+/// Why a check that the scan answers is not evaluated where nobody scans.
+const ELSEWHERE: &str = "the findings of a scan answer it, and none was made";
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -57,6 +63,8 @@ struct RawCheck {
     confirmed: bool,
     #[serde(default)]
     investigate: bool,
+    #[serde(default)]
+    action: Action,
     look: Vec<RawLook>,
 }
 
@@ -77,6 +85,11 @@ struct RawLook {
     severity: Option<Severity>,
 }
 
+fn within(with: &toml::Table) -> Result<Within> {
+    let value = with.get("within").cloned().ok_or_else(|| Error::new(Kind::Usage, "within: missing"))?;
+    value.try_into().map_err(|error| Error::new(Kind::Usage, format!("within: {error}")))
+}
+
 fn yes() -> bool {
     true
 }
@@ -90,6 +103,31 @@ pub(crate) enum Report {
     Each,
     /// All below the directory that the pattern names are one finding: how many, how large, from when.
     Directory,
+}
+
+/// What a clean-up script may do about a finding.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Action {
+    /// Nothing: a person decides, as the remedy says.
+    #[default]
+    Hand,
+    /// Remove the file or directory; of a directory whose entries were summed up, what is below it.
+    Remove,
+    /// Make the file empty and keep it; of a directory whose entries were summed up, every file below it.
+    Empty,
+    /// Take the account's password away.
+    Lock,
+}
+
+/// Which findings of secrets answer a check.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Within {
+    /// Those in files in use.
+    Files,
+    /// Those in what was deleted: files, slack, free space, journals.
+    Remains,
 }
 
 /// A check.
@@ -121,6 +159,10 @@ pub struct Check {
     pub confirmed: bool,
     /// Whether it belongs to an investigation, not to hygiene.
     pub investigate: bool,
+    /// What a clean-up script may do.
+    pub action: Action,
+    /// Which findings of secrets answer it, where the checks themselves do not.
+    pub within: Option<Within>,
     /// Patterns, for the documentation.
     pub linux: Vec<String>,
     /// Patterns, for the documentation.
@@ -145,7 +187,7 @@ pub(crate) struct Look {
     /// Severity in place of the check's.
     pub(crate) severity: Option<Severity>,
     /// Why it is not evaluated, where that is so.
-    pub(crate) pending: Option<String>,
+    pub(crate) pending: Option<&'static str>,
 }
 
 /// The patterns for one sort of system.
@@ -189,7 +231,7 @@ impl Checks {
     ///
     /// # Errors
     /// [`Kind::Usage`] with the check's identifier.
-    pub(crate) fn load(files: &[File]) -> Result<Self> {
+    pub(crate) fn load(files: &[File], profile: Profile) -> Result<Self> {
         let mut hasher = blake3::Hasher::new();
         let mut all = Self {
             checks: Vec::new(),
@@ -208,14 +250,14 @@ impl Checks {
                 if !seen.insert(id.clone()) {
                     return Err(Error::new(Kind::Usage, format!("check {id} is there twice")));
                 }
-                all.add(group, check).map_err(|error| error.context(format!("check {id}")))?;
+                all.add(group, check, profile).map_err(|error| error.context(format!("check {id}")))?;
             }
         }
         all.digest = hasher.finalize().to_hex().chars().take(32).collect();
         Ok(all)
     }
 
-    fn add(&mut self, group: &'static str, raw: RawCheck) -> Result<()> {
+    fn add(&mut self, group: &'static str, raw: RawCheck, profile: Profile) -> Result<()> {
         let index = self.checks.len();
         let mut cases: BTreeSet<&'static str> = BTreeSet::new();
         let mut check = Check {
@@ -232,6 +274,8 @@ impl Checks {
             sources: raw.sources,
             confirmed: raw.confirmed,
             investigate: raw.investigate,
+            action: raw.action,
+            within: None,
             linux: Vec::new(),
             windows: Vec::new(),
             conditions: Vec::new(),
@@ -240,7 +284,11 @@ impl Checks {
             check.linux.extend(look.linux.iter().cloned());
             check.windows.extend(look.windows.iter().cloned());
             check.conditions.push(look.condition.clone());
-            cases.extend(self.add_look(index, look)?);
+            if look.condition == SCAN {
+                check.within = Some(within(&look.with)?);
+            }
+            let is_out = raw.investigate && profile == Profile::Release;
+            cases.extend(self.add_look(index, look, is_out)?);
         }
         if let Some(unknown) = check.levels.keys().find(|case| !cases.contains(case.as_str())) {
             return Err(Error::new(Kind::Usage, format!("no condition knows the case {unknown}")));
@@ -250,13 +298,14 @@ impl Checks {
     }
 
     /// Adds the patterns of a look; gives the cases that its condition knows.
-    fn add_look(&mut self, check: usize, raw: RawLook) -> Result<&'static [&'static str]> {
+    fn add_look(&mut self, check: usize, raw: RawLook, is_out: bool) -> Result<&'static [&'static str]> {
         let index = self.looks.len();
         let mut on = Vec::new();
         for (os, patterns) in [(Os::Linux, &raw.linux), (Os::Windows, &raw.windows)] {
             for text in patterns {
-                for pattern in glob::parse(text, os == Os::Windows)? {
-                    self.tries_mut(os).insert(&pattern, index);
+                // A check that is out of force is not walked for.
+                for pattern in glob::parse(text, os == Os::Windows)?.iter().filter(|_| !is_out) {
+                    self.tries_mut(os).insert(pattern, index);
                 }
             }
             if !patterns.is_empty() {
@@ -266,15 +315,14 @@ impl Checks {
         if on.is_empty() {
             return Err(Error::new(Kind::Usage, "no patterns"));
         }
-        let mut pending = None;
-        let (condition, cases) = if raw.condition == PENDING {
-            let reason = raw.with.get("reason").and_then(toml::Value::as_str);
-            pending = Some(reason.unwrap_or("condition not implemented").to_owned());
+        let mut pending = is_out.then_some(INVESTIGATE);
+        let (condition, cases) = if raw.condition == SCAN {
+            pending = Some(ELSEWHERE);
             (None, &[] as &[&str])
         } else {
             let kind = conditions::kind(&raw.condition)
                 .ok_or_else(|| Error::new(Kind::Usage, format!("no such condition: {}", raw.condition)))?;
-            (Some((kind.build)(raw.with)?), kind.cases)
+            (Some((kind.build)(raw.with)?).filter(|_| !is_out), kind.cases)
         };
         let except = raw.except.iter().map(|name| Wild::new(name)).collect();
         let (report, severity) = (raw.report, raw.severity);

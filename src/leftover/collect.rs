@@ -5,7 +5,7 @@ use super::conditions::Found;
 use super::hit::Hit;
 use super::tree::Spot;
 use super::{CheckOutcome, CheckState, Leftover};
-use crate::error::Error;
+use crate::error::{Error, Kind};
 use crate::location::escape;
 use crate::rules::Severity;
 use jiff::Timestamp;
@@ -36,6 +36,8 @@ struct Tally {
     count: u64,
     problem: Option<String>,
     problems: u64,
+    /// Problems that are more than a limit of this program.
+    losses: u64,
     sums: BTreeMap<(usize, Vec<u8>), Sum>,
     reported: BTreeSet<Key>,
 }
@@ -72,7 +74,12 @@ impl<'c> Collector<'c> {
 
     /// Says that something that a look needs could not be read.
     pub(crate) fn problem(&mut self, look: usize, what: &str) {
+        self.note(look, what, false);
+    }
+
+    fn note(&mut self, look: usize, what: &str, limited: bool) {
         if let Some(tally) = self.tally(look) {
+            tally.losses = tally.losses.saturating_add(u64::from(!limited));
             tally.problems = tally.problems.saturating_add(1);
             tally.problem.get_or_insert_with(|| what.to_owned());
         }
@@ -80,7 +87,7 @@ impl<'c> Collector<'c> {
 
     /// As [`problem`](Self::problem), for a path.
     pub(crate) fn unreadable(&mut self, look: usize, path: &[u8], error: &Error) {
-        self.problem(look, &format!("{}: {error}", escape(path)));
+        self.note(look, &format!("{}: {error}", escape(path)), error.kind() == Kind::LimitExceeded);
     }
 
     /// Takes what a condition found at a hit; `base` is the directory that the pattern names.
@@ -101,8 +108,10 @@ impl<'c> Collector<'c> {
         let checks = self.checks;
         let Some(place) = checks.looks.get(look) else { return };
         let Some(check) = checks.checks.get(place.check) else { return };
-        if let Some(tally) = self.tallies.get_mut(place.check) {
-            tally.count += 1;
+        let Some(tally) = self.tallies.get_mut(place.check) else { return };
+        tally.count += 1;
+        if tally.count > FINDINGS_MAX {
+            return;
         }
         let severity = level(check, place, &found);
         self.leftovers.push(leftover(check, root, severity, found));
@@ -167,12 +176,8 @@ impl<'c> Collector<'c> {
                 &other.title,
             ))
         });
-        let pending: BTreeMap<usize, &str> = self
-            .checks
-            .looks
-            .iter()
-            .filter_map(|look| Some((look.check, look.pending.as_deref()?)))
-            .collect();
+        let pending: BTreeMap<usize, &str> =
+            self.checks.looks.iter().filter_map(|look| Some((look.check, look.pending?))).collect();
         let outcomes = self.checks.checks.iter().zip(&self.tallies).enumerate();
         let outcomes = outcomes.map(|(index, (check, tally))| CheckOutcome {
             check: check.id.clone(),
@@ -188,12 +193,16 @@ fn state(check: &Check, tally: &Tally, pending: Option<&str>, systems: &[&str]) 
     if tally.count > 0 {
         return CheckState::Finding { count: tally.count };
     }
+    let mut limited = false;
     let reason = if let Some(problem) = &tally.problem {
+        limited = tally.losses == 0;
         match tally.problems {
             1 => problem.clone(),
             more => format!("{problem} (and {} more)", more - 1),
         }
     } else if let (Some(reason), true) = (pending, tally.looked) {
+        // A condition that is not there at all says so itself.
+        limited = true;
         reason.to_owned()
     } else if !tally.looked {
         let wanted = match (check.linux.is_empty(), check.windows.is_empty()) {
@@ -206,7 +215,7 @@ fn state(check: &Check, tally: &Tally, pending: Option<&str>, systems: &[&str]) 
     } else {
         return CheckState::Clean;
     };
-    CheckState::NotEvaluated { reason }
+    CheckState::NotEvaluated { reason, limited }
 }
 
 /// Severity: that of the case, else that of the look, else that of the check.
@@ -236,6 +245,7 @@ fn leftover(check: &Check, spot: &Spot, severity: Severity, found: Found) -> Lef
         evidence: found.evidence,
         remedy,
         secret: found.secret,
+        is_about_file: found.is_about_file,
     }
 }
 
@@ -249,7 +259,7 @@ fn shorten(text: &str) -> String {
 }
 
 /// Owner and links of a hit.
-fn circumstances(hit: &Hit<'_>) -> Vec<String> {
+pub(crate) fn circumstances(hit: &Hit<'_>) -> Vec<String> {
     let mut out = Vec::new();
     if let Some(uid) = hit.entry.owner.uid {
         let name = hit.system.user_name(uid).map_or_else(|| "unknown user".to_owned(), escape);

@@ -1,6 +1,6 @@
 //! The documentation of the checks, made from the catalogue.
 
-use super::Catalogue;
+use super::{Action, Catalogue};
 use crate::rules::Severity;
 use std::fmt::Write as _;
 
@@ -9,15 +9,18 @@ const HEAD: &str = "# Checks
 This page is made from `signatures/leftovers/*.toml`; a test keeps it equal to them.
 
 A check ends in one of three states: **clean** (looked at, nothing found), **finding**, and **not evaluated**
-with the reason (unreadable, encrypted, no such system on the disk, condition not implemented). What was not
+with the reason (unreadable, encrypted, no such system on the disk, only for an investigation). What was not
 evaluated is never counted as clean.
 
 Paths: `~/` is every home (from `/etc/passwd`, `/root`, `/etc/skel` and every directory of `/home`), `U:/` every
 Windows profile, `C:/` the volume with the Windows directory, `?:/` every Windows volume, `**` any depth. Linux
 paths are matched byte for byte, Windows paths without regard to case. Everything runs again in systems inside of
-the system: container layers, machines, chroots, `Windows.old`. Symbolic links resolve inside of the image.
+the system: container layers, machines, chroots, `Windows.old`, the Windows subsystem for Linux. Symbolic links
+resolve inside of the image.
 
-Checks marked † rest on practitioners' knowledge that no published source was found for.
+Checks marked † rest on practitioners' knowledge that no published source was found for. Those of an
+investigation are made with `--profile investigate` only. Where a script may clean up, `residue remedy` writes it;
+everything else it leaves to a person.
 ";
 
 impl Catalogue {
@@ -42,7 +45,10 @@ impl Catalogue {
                 }
             }
             line(&mut out, &format!("- condition: {}", conditions(check)));
-            line(&mut out, &format!("- remedy: {}", check.remedy));
+            line(&mut out, &format!("- remedy: {}{}", check.remedy, script(check)));
+            if check.investigate {
+                line(&mut out, "- profile: investigate");
+            }
             for (label, text) in [("rotate", check.rotate.clone()), ("maps to", check.maps.join(", "))] {
                 if !text.is_empty() {
                     line(&mut out, &format!("- {label}: {text}"));
@@ -53,6 +59,16 @@ impl Catalogue {
     }
 }
 
+/// What a script does, in brackets.
+fn script(check: &super::Check) -> &'static str {
+    match check.action {
+        Action::Hand => "",
+        Action::Remove => " (script: removes it)",
+        Action::Empty => " (script: makes it empty)",
+        Action::Lock => " (script: takes the password away)",
+    }
+}
+
 fn line(out: &mut String, text: &str) {
     writeln!(out, "{text}").unwrap_or_default();
 }
@@ -60,8 +76,7 @@ fn line(out: &mut String, text: &str) {
 fn conditions(check: &super::Check) -> String {
     let mut names: Vec<&str> = Vec::new();
     for name in &check.conditions {
-        let name = if name == "pending" { "not implemented yet" } else { name };
-        if !names.contains(&name) {
+        if !names.contains(&name.as_str()) {
             names.push(name);
         }
     }

@@ -1,10 +1,14 @@
 //! What a condition gets to see: an entry whose path matched, its content, and the system around it.
 
+use super::hive_log;
 use super::system::{Home, System};
 use super::tree::{Spot, Tree};
 use crate::error::Result;
 use crate::filesystem::{Entry, EntryKind};
+use crate::format::hive::Hive;
+use crate::io::ReadAt;
 use std::cell::OnceCell;
+use std::sync::Arc;
 
 /// Bytes of a file that a condition parses; a longer one is looked at so far and then said to be cut.
 pub(crate) const PARSED_BYTES_MAX: u64 = 4 << 20;
@@ -28,6 +32,8 @@ pub(crate) struct Hit<'a> {
     pub(crate) home: Option<&'a Home>,
     /// Content, read at most once for all checks.
     pub(crate) content: OnceCell<Content>,
+    /// Content as a registry hive with its logs replayed, opened at most once for all checks.
+    pub(crate) hive: OnceCell<Arc<dyn ReadAt>>,
 }
 
 /// What was read of a file.
@@ -61,6 +67,18 @@ impl Hit<'_> {
         let bytes = self.tree.head(self.spot.node, self.entry, PARSED_BYTES_MAX)?;
         let whole = u64::try_from(bytes.len()).unwrap_or(u64::MAX) >= self.entry.size();
         Ok(self.content.get_or_init(|| Content { bytes, whole }))
+    }
+
+    /// The file as a registry hive, with its logs replayed where it was not closed cleanly.
+    ///
+    /// # Errors
+    /// As the file system's, and when the content is no hive.
+    pub(crate) fn hive(&self) -> Result<Hive<'_>> {
+        if let Some(content) = self.hive.get() {
+            return Hive::open(content.as_ref());
+        }
+        let content = hive_log::open(self.tree, self.spot.node, self.entry, self.seen)?;
+        Hive::open(self.hive.get_or_init(|| content).as_ref())
     }
 
     /// The first bytes of the file, at most `max`.

@@ -8,16 +8,21 @@ mod conditions;
 mod docs;
 mod glob;
 mod hit;
+mod hive_log;
 mod lines;
+mod members;
 mod patterns;
 mod survey;
 mod system;
 mod text;
+mod traces;
 mod tree;
 mod trie;
 mod walk;
 
-pub use catalogue::Check;
+pub use catalogue::{Action, Check, Within};
+pub use members::{Members, is_watched};
+pub use traces::{Command, Origin, Sighting, Traces, traces};
 
 use crate::error::Result;
 use crate::filesystem::{EntryId, FileSystem};
@@ -32,6 +37,16 @@ use walk::Walk;
 /// How the reason begins when a check is for a system that the disk does not hold.
 pub const NOT_APPLICABLE: &str = "not applicable:";
 
+/// What a scan is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Profile {
+    /// May the image leave: hygiene.
+    #[default]
+    Release,
+    /// What happened on the machine: the hygiene checks, and those for traces of tampering.
+    Investigate,
+}
+
 /// A file system that takes part, with the name of its volume.
 #[derive(Clone, Debug)]
 pub struct Source {
@@ -39,6 +54,8 @@ pub struct Source {
     pub volume: String,
     /// The file system.
     pub filesystem: Arc<dyn FileSystem>,
+    /// What the decoders met inside of its files among the names that [`is_watched`] knows.
+    pub members: Members,
 }
 
 /// A leftover.
@@ -64,6 +81,8 @@ pub struct Leftover {
     pub remedy: String,
     /// The secret itself where it is one (a password hash), never shown unless asked for.
     pub secret: Option<Vec<u8>>,
+    /// Whether the file as a whole is the leftover, and the secret only an example of what it holds.
+    pub is_about_file: bool,
 }
 
 /// How a check ended.
@@ -81,13 +100,21 @@ pub enum CheckState {
     NotEvaluated {
         /// Why.
         reason: String,
+        /// Whether a limit of this program stands in the way, and nothing in the image.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        limited: bool,
     },
 }
 
 impl CheckState {
     /// Whether the check should have been evaluated and was not: a gap that a gate must not take for clean.
     pub fn is_gap(&self) -> bool {
-        matches!(self, Self::NotEvaluated { reason } if !reason.starts_with(NOT_APPLICABLE))
+        matches!(self, Self::NotEvaluated { reason, .. } if !reason.starts_with(NOT_APPLICABLE))
+    }
+
+    /// Whether it is a gap only because of a limit of this program.
+    pub fn is_limited(&self) -> bool {
+        self.is_gap() && matches!(self, Self::NotEvaluated { limited: true, .. })
     }
 }
 
@@ -110,12 +137,20 @@ pub struct Catalogue {
 }
 
 impl Catalogue {
-    /// The checks that come with the program.
+    /// The checks that come with the program, all of them in force.
     ///
     /// # Errors
     /// [`Kind::Usage`](crate::error::Kind::Usage) when the catalogue is wrong.
     pub fn builtin() -> Result<Self> {
-        Ok(Self { checks: Checks::load(catalogue::FILES)? })
+        Self::of(Profile::Investigate)
+    }
+
+    /// The checks that come with the program, with those in force that the profile wants.
+    ///
+    /// # Errors
+    /// As [`builtin`](Self::builtin).
+    pub fn of(profile: Profile) -> Result<Self> {
+        Ok(Self { checks: Checks::load(catalogue::FILES, profile)? })
     }
 
     /// Hash over all checks, for the report.

@@ -1,5 +1,6 @@
 //! What is known of an operating system before its tree is walked: users, homes, profiles.
 
+use super::hive_log;
 use super::lines::lines;
 use super::tree::{Tree, join};
 use crate::error::Result;
@@ -228,12 +229,13 @@ fn windows_profiles(tree: &Tree<'_>, listed: &[Vec<u8>]) -> Result<Vec<Home>> {
 
 /// Profile directories that the registry names, as paths of the system volume.
 fn profile_list(tree: &Tree<'_>) -> Result<Vec<Vec<u8>>> {
-    let Some(spot) = tree.resolve(b"/Windows/System32/config/SOFTWARE")? else { return Ok(Vec::new()) };
+    let path = b"/Windows/System32/config/SOFTWARE";
+    let Some(spot) = tree.resolve(path)? else { return Ok(Vec::new()) };
     let entry = tree.entry(spot.node)?;
     if entry.size() < 4096 {
         return Ok(Vec::new());
     }
-    let content = tree.open(spot.node, &entry)?;
+    let content = hive_log::open(tree, spot.node, &entry, path)?;
     let hive = Hive::open(content.as_ref())?;
     let Some(list) = hive.find("Microsoft/Windows NT/CurrentVersion/ProfileList")? else {
         return Ok(Vec::new());

@@ -92,6 +92,11 @@ impl<'a> Tree<'a> {
         source.map(|source| &source.filesystem).ok_or_else(|| Error::new(Kind::NotFound, "no such volume"))
     }
 
+    /// What the decoders met inside of a file; `None` when none took it.
+    pub(crate) fn members(&self, node: Node) -> Option<&'a super::members::Content> {
+        self.sources.get(node.source)?.members.of(node.id)
+    }
+
     /// Reads an entry.
     pub(crate) fn entry(&self, node: Node) -> Result<Entry> {
         self.filesystem(node)?.entry(node.id)

@@ -4,12 +4,13 @@
 //! do instead of the call stack, so that depth costs no stack.
 
 use super::catalogue::{Checks, Tries};
-use super::collect::Collector;
+use super::collect::{self, Collector};
+use super::conditions::{Found, Whole};
 use super::glob::{Part, Pattern};
 use super::hit::Hit;
 use super::survey::Site;
 use super::system::Os;
-use super::tree::{Spot, join};
+use super::tree::{Node, Spot, join};
 use super::trie::{Accept, NodeId, Trie};
 use crate::filesystem::{DirEntry, Entry, EntryKind};
 use std::borrow::Cow;
@@ -21,24 +22,32 @@ use std::rc::Rc;
 const DEPTH_MAX: usize = 1024;
 /// Directories that one walk does behind symbolic links.
 const LINKED_MAX: usize = 100_000;
+/// What one condition keeps until the end of a walk.
+const KEPT_MAX: usize = 200_000;
 /// Systems inside of systems that are looked at.
 const INNER_MAX: usize = 10_000;
-/// Where the roots of systems inside of a system stand, and their sort.
-const INNER: &[(&str, Os)] = &[
-    ("/var/lib/docker/overlay2/*/diff", Os::Linux),
-    ("/var/lib/docker/vfs/dir/*", Os::Linux),
-    ("/var/lib/containers/storage/overlay/*/diff", Os::Linux),
-    ("/var/lib/containers/storage/vfs/dir/*", Os::Linux),
-    ("/home/*/.local/share/containers/storage/overlay/*/diff", Os::Linux),
-    ("/var/lib/containerd/io.containerd.snapshotter.v1.overlayfs/snapshots/*/fs", Os::Linux),
-    ("/var/lib/rancher/*/agent/containerd/io.containerd.snapshotter.v1.overlayfs/snapshots/*/fs", Os::Linux),
-    ("/var/lib/lxc/*/rootfs", Os::Linux),
-    ("/var/lib/lxd/storage-pools/*/containers/*/rootfs", Os::Linux),
-    ("/var/lib/machines/*", Os::Linux),
-    ("/{srv,var,opt}/chroot", Os::Linux),
-    ("/{srv,var,opt}/chroots/*", Os::Linux),
-    ("/var/lib/schroot/chroots/*", Os::Linux),
-    ("C:/Windows.old", Os::Windows),
+/// Where the roots of systems inside of a system stand: pattern, sort of the outer system, their own sort.
+const INNER: &[(&str, Os, Os)] = &[
+    ("/var/lib/docker/overlay2/*/diff", Os::Linux, Os::Linux),
+    ("/var/lib/docker/vfs/dir/*", Os::Linux, Os::Linux),
+    ("/var/lib/containers/storage/overlay/*/diff", Os::Linux, Os::Linux),
+    ("/var/lib/containers/storage/vfs/dir/*", Os::Linux, Os::Linux),
+    ("/home/*/.local/share/containers/storage/overlay/*/diff", Os::Linux, Os::Linux),
+    ("/var/lib/containerd/io.containerd.snapshotter.v1.overlayfs/snapshots/*/fs", Os::Linux, Os::Linux),
+    (
+        "/var/lib/rancher/*/agent/containerd/io.containerd.snapshotter.v1.overlayfs/snapshots/*/fs",
+        Os::Linux,
+        Os::Linux,
+    ),
+    ("/var/lib/lxc/*/rootfs", Os::Linux, Os::Linux),
+    ("/var/lib/lxd/storage-pools/*/containers/*/rootfs", Os::Linux, Os::Linux),
+    ("/var/lib/machines/*", Os::Linux, Os::Linux),
+    ("/{srv,var,opt}/chroot", Os::Linux, Os::Linux),
+    ("/{srv,var,opt}/chroots/*", Os::Linux, Os::Linux),
+    ("/var/lib/schroot/chroots/*", Os::Linux, Os::Linux),
+    ("C:/Windows.old", Os::Windows, Os::Windows),
+    ("C:/Users/*/AppData/Local/lxss/rootfs", Os::Windows, Os::Linux),
+    ("C:/Users/*/AppData/Local/Packages/*/LocalState/rootfs", Os::Windows, Os::Linux),
 ];
 
 /// Which patterns a state belongs to.
@@ -129,6 +138,10 @@ pub(crate) struct Walk<'w, 'c> {
     /// Homes by the name that the system knows them by, sorted.
     homes: Vec<(Vec<u8>, usize)>,
     hits: BTreeMap<usize, u64>,
+    /// What conditions want to decide on together.
+    kept: BTreeMap<usize, Vec<(Spot, Found)>>,
+    /// What is kept already: a link may lead to an entry a second time.
+    kept_nodes: HashSet<(usize, Node)>,
     inner: Vec<Inner>,
 }
 
@@ -149,6 +162,8 @@ impl<'w, 'c> Walk<'w, 'c> {
             linked: 0,
             homes: homes(site),
             hits: BTreeMap::new(),
+            kept: BTreeMap::new(),
+            kept_nodes: HashSet::new(),
             inner: Vec::new(),
         };
         walk.start();
@@ -323,7 +338,9 @@ impl<'w, 'c> Walk<'w, 'c> {
         let key = fold(self.site.patterns, &child.name);
         let may_be_directory = !matches!(child.kind, EntryKind::File | EntryKind::Special);
         let (accepts, next) = self.advance(&todo.states, &key, may_be_directory);
-        if accepts.is_empty() && next.is_empty() {
+        // A link is followed only where a pattern names it; one on the way of a `**` leads nowhere.
+        let is_link = child.kind == EntryKind::Symlink;
+        if accepts.is_empty() && (next.is_empty() || is_link && !next.iter().any(|state| state.named)) {
             return;
         }
         let seen = join(&todo.seen, &child.name);
@@ -419,6 +436,7 @@ impl<'w, 'c> Walk<'w, 'c> {
             link: at.link,
             home: None,
             content: OnceCell::new(),
+            hive: OnceCell::new(),
         };
         for (accept, state) in accepts {
             let look = accept.check;
@@ -437,14 +455,34 @@ impl<'w, 'c> Walk<'w, 'c> {
             if let Err(error) = condition.judge(&hit, &mut found) {
                 self.collector.unreadable(look, at.seen, &error);
             }
+            if condition.keeps() {
+                self.keep(look, &hit, found);
+                continue;
+            }
             let base = todo.trail.at(state.start + accept.base_depth);
             self.collector.take(look, base, &hit, found);
         }
     }
 
+    fn keep(&mut self, look: usize, hit: &Hit<'_>, found: Vec<Found>) {
+        if found.is_empty() || !self.kept_nodes.insert((look, hit.spot.node)) {
+            return;
+        }
+        let kept = self.kept.entry(look).or_default();
+        if kept.len() >= KEPT_MAX {
+            self.collector.problem(look, "too many entries to judge together");
+            return;
+        }
+        kept.extend(found.into_iter().map(|mut found| {
+            found.evidence.extend(collect::circumstances(hit));
+            (hit.spot.clone(), found)
+        }));
+    }
+
     /// Remembers the root of another system, which stands at the way of this index.
     fn note_inner(&mut self, spot: &Spot, way: usize) {
-        let os = INNER.get(usize::MAX - way).map(|(_, os)| *os).filter(|os| *os == self.site.patterns);
+        let inner = INNER.get(usize::MAX - way).filter(|(_, on, _)| *on == self.site.patterns);
+        let os = inner.map(|(_, _, os)| *os);
         if let (Some(os), true) = (os, self.inner.len() < INNER_MAX) {
             self.inner.push(Inner { spot: spot.clone(), os });
         }
@@ -456,15 +494,21 @@ impl<'w, 'c> Walk<'w, 'c> {
         }
         for (index, look) in self.checks.looks.iter().enumerate() {
             let Some(condition) = &look.condition else { continue };
-            if !look.on.contains(&self.site.patterns) || !self.site.whole_volume {
+            // A layer may lack what the whole system has; what was kept in it is judged all the same.
+            let counts = self.site.whole_volume || condition.keeps();
+            if !look.on.contains(&self.site.patterns) || !counts {
                 continue;
             }
             let hits = self.hits.get(&index).copied().unwrap_or(0);
             let root = self.site.tree.root();
-            match condition.conclude(&self.site.tree, &self.site.system, hits) {
-                Ok(Some(found)) => self.collector.take_whole(index, root, found),
-                Ok(None) => {}
-                Err(error) => self.collector.unreadable(index, b"/", &error),
+            let kept = self.kept.remove(&index).unwrap_or_default();
+            let whole = Whole { tree: &self.site.tree, system: &self.site.system, hits, kept };
+            let mut found = Vec::new();
+            if let Err(error) = condition.conclude(whole, &mut found) {
+                self.collector.unreadable(index, b"/", &error);
+            }
+            for (spot, found) in found {
+                self.collector.take_whole(index, spot.as_ref().unwrap_or(root), found);
             }
         }
     }
@@ -482,8 +526,8 @@ fn locator(site: &Site<'_>) -> Trie {
         trie.insert(&Pattern { anchor: super::glob::Anchor::Root, parts }, index);
     }
     if site.whole_volume {
-        for (way, (text, os)) in INNER.iter().enumerate().filter(|(_, (_, os))| *os == site.patterns) {
-            for pattern in super::glob::parse(text, *os == Os::Windows).unwrap_or_default() {
+        for (way, (text, on, _)) in INNER.iter().enumerate().filter(|(_, (_, on, _))| *on == site.patterns) {
+            for pattern in super::glob::parse(text, *on == Os::Windows).unwrap_or_default() {
                 trie.insert(&pattern, usize::MAX - way);
             }
         }

@@ -66,9 +66,9 @@ pub fn index(
     build.seams.sort_unstable();
     build.seams.dedup();
     Ok(OwnerMap {
-        content: Layer::new(build.content),
-        stale: Layer::new(build.stale),
-        deleted: Layer::new(build.deleted),
+        content: Layer::new(std::mem::take(&mut build.content)),
+        stale: Layer::new(std::mem::take(&mut build.stale)),
+        deleted: Layer::ranked(std::mem::take(&mut build.deleted), &|owner| build.deleted_at(owner)),
         owners: build.owners,
         free,
         seams: build.seams,
@@ -85,11 +85,21 @@ struct Build {
     deleted: Vec<Run>,
     owners: Vec<Owner>,
     seams: Vec<Seam>,
+    /// Deleted owners in order, each with the second since 1970 in which it was still there or deleted.
+    last_seen: Vec<(u32, i64)>,
 }
 
 impl Build {
+    /// When a deleted owner was last there.
+    fn deleted_at(&self, owner: u32) -> i64 {
+        let at = self.last_seen.binary_search_by_key(&owner, |(owner, _)| *owner);
+        at.ok().and_then(|at| self.last_seen.get(at)).map_or(i64::MIN, |(_, seen)| *seen)
+    }
+
     fn add(&mut self, entry: &Entry, other: &mut dyn FnMut(Resident<'_>)) {
         let state = state_of(entry);
+        let times = [entry.times.deleted, entry.times.changed, entry.times.modified];
+        let last_seen = times.into_iter().flatten().map(|time| time.as_second()).max().unwrap_or(i64::MIN);
         for (index, stream) in entry.streams.iter().enumerate() {
             let Ok(index) = u16::try_from(index) else {
                 let error =
@@ -99,6 +109,7 @@ impl Build {
             };
             let form = match &stream.layout {
                 Layout::Resident { .. } => {
+                    let state = if stream.name.is_slack() { State::Slack } else { state };
                     other(Resident::Bytes { entry, stream: index, state });
                     continue;
                 }
@@ -111,6 +122,11 @@ impl Build {
                 }
                 Layout::Runs(_) | Layout::Encrypted(_) => Form::Plain,
             };
+            if state == State::Deleted
+                && let Ok(owner) = u32::try_from(self.owners.len())
+            {
+                self.last_seen.push((owner, last_seen));
+            }
             if let Err(error) =
                 self.add_stream(stream, Owner { end: 0, entry: entry.id, stream: index, state, form })
             {

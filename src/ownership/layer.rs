@@ -1,5 +1,7 @@
 //! One layer of an ownership map: runs sorted by place, made free of overlaps.
 
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
 use std::ops::Range;
 
 /// A stretch of the volume that an owner holds.
@@ -18,6 +20,16 @@ pub(super) struct Run {
 impl Run {
     pub(super) fn end(&self) -> u64 {
         self.start.saturating_add(self.length)
+    }
+
+    /// Offset in the owner's stream of the byte at volume offset `offset`.
+    fn at(&self, offset: u64) -> u64 {
+        self.logical.saturating_add(offset.saturating_sub(self.start))
+    }
+
+    /// Whether `next` is the same owner's content straight on.
+    fn continues_in(&self, next: &Self) -> bool {
+        self.owner == next.owner && self.end() == next.start && self.at(next.start) == next.logical
     }
 
     fn contains(&self, offset: u64) -> bool {
@@ -74,6 +86,48 @@ impl Layer {
         Self { first, shared }
     }
 
+    /// Sorts the runs; where two overlap, the one whose owner has the higher rank (then the lower owner) holds
+    /// the bytes.
+    pub(super) fn ranked(mut runs: Vec<Run>, rank: &dyn Fn(u32) -> i64) -> Self {
+        runs.sort_unstable_by_key(|run| (run.start, run.owner, run.logical, run.length));
+        if runs.windows(2).all(|pair| matches!(pair, [one, other] if one.end() <= other.start)) {
+            return Self::new(runs);
+        }
+        let mut first: Vec<Run> = Vec::with_capacity(runs.len());
+        // Runs that reach over the place at hand, the one that holds it on top.
+        let mut open = BinaryHeap::new();
+        let mut at = 0;
+        let mut next = runs.iter().copied().peekable();
+        loop {
+            while let Some(run) = next.next_if(|run| run.start <= at) {
+                open.push((rank(run.owner), Reverse((run.owner, run.logical)), run.start, run.end()));
+            }
+            while open.peek().is_some_and(|(.., end)| *end <= at) {
+                open.pop();
+            }
+            let border = next.peek().map(|run| run.start);
+            let Some((_, Reverse((owner, logical)), start, end)) = open.peek().copied() else {
+                match border {
+                    Some(border) => at = border,
+                    None => break,
+                }
+                continue;
+            };
+            let to = border.map_or(end, |border| border.min(end));
+            let run = Run { start, length: end.saturating_sub(start), logical, owner }.starting_at(at);
+            let piece = Run { length: to.saturating_sub(at), ..run };
+            match first.last_mut() {
+                Some(last) if last.continues_in(&piece) => {
+                    last.length = last.length.saturating_add(piece.length)
+                }
+                _ => first.push(piece),
+            }
+            at = to;
+        }
+        // Owners of shared bytes are told apart when they are asked for.
+        Self { first, shared: runs }
+    }
+
     pub(super) fn len(&self) -> usize {
         self.first.len().saturating_add(self.shared.len())
     }
@@ -113,7 +167,11 @@ impl Layer {
         };
         let next = self.shared.partition_point(|run| run.start <= offset);
         let look = self.shared.get(next.saturating_sub(LOOK_BACK)..next).unwrap_or_default();
-        first.into_iter().chain(look.iter().filter(move |run| run.contains(offset)).copied().take(max))
+        let others = look.iter().filter(move |run| run.contains(offset));
+        let is_same = move |run: &Run| {
+            first.is_some_and(|first| first.owner == run.owner && first.at(offset) == run.at(offset))
+        };
+        first.into_iter().chain(others.filter(move |run| !is_same(run)).copied().take(max))
     }
 }
 
@@ -137,5 +195,34 @@ mod tests {
         let all: Vec<_> = layer.all_at(165, 8).map(|run| run.owner).collect();
         assert_eq!(all, [1, 2, 3]);
         assert!(matches!(layer.find(300), Spot::Between(gap) if gap == (250..400)));
+    }
+
+    #[test]
+    fn of_ranked_runs_the_highest_holds_and_the_others_are_still_there() {
+        let runs = vec![run(100, 100, 1), run(120, 20, 2), run(150, 100, 3), run(400, 10, 4)];
+        let layer = Layer::ranked(runs, &|owner| [0, 5, 9, 1, 0].get(owner as usize).copied().unwrap());
+        let owner = |offset| match layer.find(offset) {
+            Spot::Inside(run) => Some((run.owner, run.logical + offset - run.start)),
+            Spot::Between(_) => None,
+        };
+        let expected = [
+            (99, None),
+            (100, Some((1, 0))),
+            (119, Some((1, 19))),
+            (120, Some((2, 0))),
+            (139, Some((2, 19))),
+            (140, Some((1, 40))),
+            (199, Some((1, 99))),
+            (200, Some((3, 50))),
+            (249, Some((3, 99))),
+            (250, None),
+            (405, Some((4, 5))),
+        ];
+        for (offset, expected) in expected {
+            assert_eq!(owner(offset), expected, "{offset}");
+        }
+        let all: Vec<_> = layer.all_at(130, 8).map(|run| run.owner).collect();
+        assert_eq!(all, [2, 1]);
+        assert_eq!(layer.all_at(405, 8).count(), 1);
     }
 }

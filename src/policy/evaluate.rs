@@ -26,6 +26,9 @@ pub enum Decision {
     Allowed {
         /// Document and statement.
         by: String,
+        /// What the statement asks besides, where it does.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        only: Option<String>,
     },
     /// No statement names it: denied by default, until another policy allows it.
     Open,
@@ -90,8 +93,15 @@ fn decide(action: &Action, statements: &[Statement]) -> Decision {
             Some(only) => part = part.or(Some(Decision::DeniedInPart { by: statement.name.clone(), only })),
         }
     }
-    let allowed = matching.iter().find(|one| !one.denies);
-    part.or_else(|| allowed.map(|one| Decision::Allowed { by: one.name.clone() })).unwrap_or(Decision::Open)
+    let mut allowing: Vec<&&Statement> = matching.iter().filter(|one| !one.denies).collect();
+    // The widest one decides.
+    allowing.sort_by_key(|one| !one.limits.is_empty());
+    let allowed = allowing.first().map(|one| {
+        let limits: Vec<String> = one.limits.iter().map(Limit::shown).collect();
+        let only = (!limits.is_empty()).then(|| limits.join("; "));
+        Decision::Allowed { by: one.name.clone(), only }
+    });
+    part.or(allowed).unwrap_or(Decision::Open)
 }
 
 impl Statement {
@@ -339,7 +349,7 @@ mod tests {
         assert_eq!(of(wildcard, "ecs:ExportImage"), Decision::Denied { by: "p, statement 2".to_owned() });
         assert_eq!(
             of(wildcard, "ecs:ModifyImageSharePermission"),
-            Decision::Allowed { by: "p, statement 1".to_owned() }
+            Decision::Allowed { by: "p, statement 1".to_owned(), only: None }
         );
         let half = r#"{"Version":"1","Statement":{"Effect":"Deny","Action":"resourcesharing:*","Resource":"*",
             "Condition":{"StringEquals":{"resourcesharing:RequestedResourceType":["Image"]}}}}"#;

@@ -33,7 +33,7 @@ impl Report for Attest {
                 let header = self.header.take().unwrap_or_default();
                 self.images.push((header, (*summary).clone()));
             }
-            Record::Finding(_) | Record::Gap(_) => {}
+            _ => {}
         }
         Ok(())
     }
@@ -78,6 +78,7 @@ fn statement(header: &Header, summary: &Summary) -> Result<Value> {
                 "exit_reason": summary.exit_reason,
                 "fail_on": summary.fail_on,
                 "failing": summary.failing,
+                "unchecked": summary.unchecked,
                 "allowed": summary.allowed,
                 "in_baseline": summary.in_baseline,
                 "by_severity": summary.by_severity,

@@ -51,7 +51,7 @@ impl Report for Junit {
         match record {
             Record::Finding(finding) => self.spool.push(finding),
             Record::Summary(summary) => self.suite(summary),
-            Record::Scan(_) | Record::Gap(_) => Ok(()),
+            _ => Ok(()),
         }
     }
 
@@ -88,7 +88,9 @@ impl Junit {
         self.render(&suite)?;
         for outcome in checks {
             let skipped = match &outcome.state {
-                CheckState::NotEvaluated { reason } => Some(format!("not evaluated: {}", harmless(reason))),
+                CheckState::NotEvaluated { reason, .. } => {
+                    Some(format!("not evaluated: {}", harmless(reason)))
+                }
                 _ => None,
             };
             let name = harmless(&outcome.check).into_owned();

@@ -3,7 +3,8 @@
 use crate::coverage::Gap;
 use crate::error::{Error, Kind, Result};
 use crate::finding::Finding;
-use crate::record::{Header, Record, SCHEMA, Summary};
+use crate::keys::KeyFact;
+use crate::record::{DiskMap, Header, HistoryLine, Record, SCHEMA, Summary};
 use serde::Deserialize;
 use std::fmt;
 use std::io::{BufRead, Read as _};
@@ -21,6 +22,12 @@ pub enum OwnedRecord {
     Finding(Box<Finding>),
     /// Something not read or not understood.
     Gap(Gap),
+    /// What a place says of a public key.
+    Key(Box<KeyFact>),
+    /// A command of a history, with its time.
+    History(Box<HistoryLine>),
+    /// What lies where on the disk.
+    Map(Box<DiskMap>),
     /// Last for each image.
     Summary(Box<Summary>),
 }
@@ -32,6 +39,9 @@ impl OwnedRecord {
             Self::Scan(header) => Record::Scan(header),
             Self::Finding(finding) => Record::Finding(finding),
             Self::Gap(gap) => Record::Gap(gap),
+            Self::Key(fact) => Record::Key(fact),
+            Self::History(line) => Record::History(line),
+            Self::Map(map) => Record::Map(map),
             Self::Summary(summary) => Record::Summary(summary),
         }
     }
@@ -61,7 +71,7 @@ pub fn read(mut from: impl BufRead, visit: &mut dyn FnMut(OwnedRecord) -> Result
         if line.iter().all(u8::is_ascii_whitespace) {
             continue;
         }
-        let record = parse(&line, number)?;
+        let Some(record) = parse(&line, number)? else { continue };
         match &record {
             OwnedRecord::Scan(header) if header.schema != SCHEMA => {
                 let found = header.schema;
@@ -81,8 +91,27 @@ pub fn read(mut from: impl BufRead, visit: &mut dyn FnMut(OwnedRecord) -> Result
     }
 }
 
-fn parse(line: &[u8], number: u64) -> Result<OwnedRecord> {
-    serde_json::from_slice(line).map_err(|error| {
+/// The type of a record.
+#[derive(Deserialize)]
+struct Tag {
+    #[serde(rename = "type")]
+    kind: String,
+}
+
+/// Types of records that are read.
+const KINDS: [&str; 7] = ["scan", "finding", "gap", "key", "history", "map", "summary"];
+
+/// The record of a line; `None` for a type that a later version of the schema may have added.
+fn parse(line: &[u8], number: u64) -> Result<Option<OwnedRecord>> {
+    let refused = match serde_json::from_slice(line) {
+        Ok(record) => return Ok(Some(record)),
+        Err(error) => error,
+    };
+    let tag: Option<Tag> = serde_json::from_slice(line).ok();
+    if tag.is_some_and(|tag| !KINDS.contains(&tag.kind.as_str())) {
+        return Ok(None);
+    }
+    Err(refused).map_err(|error: serde_json::Error| {
         // The parser's own message may quote the line, which can hold a secret; its category cannot.
         let what = match error.classify() {
             serde_json::error::Category::Io => "cannot be read",
@@ -126,7 +155,9 @@ mod tests {
         check(&header, Err("before the scan's `summary`"));
         check(&header.replace("\"schema\":1", "\"schema\":7"), Err("expected 1, found 7"));
         check(&header[..40], Err("cut off"));
-        check("{\"type\":\"other\"}", Err("not a record"));
+        check(&format!("{header}\n{{\"type\":\"later\"}}\n{summary}\n"), Ok(2));
+        check("{\"type\":\"other\"}", Err("found none"));
+        check("{\"type\":\"finding\"}", Err("not a record"));
         check("hunter2", Err("not JSON"));
     }
 }

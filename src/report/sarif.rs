@@ -53,7 +53,7 @@ impl Report for Sarif {
                 self.value(&result(finding))?;
             }
             Record::Gap(gap) if self.gaps.len() < GAPS_MAX => self.gaps.push(notification(gap)),
-            Record::Gap(_) => {}
+            Record::Gap(_) | Record::Key(_) | Record::History(_) | Record::Map(_) => {}
             Record::Summary(summary) => self.end_run(summary)?,
         }
         Ok(())

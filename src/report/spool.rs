@@ -19,6 +19,9 @@ struct Kept {
     id: u64,
     pair: Option<u64>,
     group: Option<u64>,
+    remedy: u64,
+    title: u64,
+    accepted: bool,
 }
 
 /// Findings on disk, in the order in which they came.
@@ -67,6 +70,9 @@ impl Spool {
             id: hash(&[&finding.id]),
             pair: finding.pair.as_ref().map(|id| hash(&[id])),
             group,
+            remedy: hash(&[&finding.remedy]),
+            title: hash(&[&finding.title]),
+            accepted: !crate::report::fails(finding, Severity::Info),
         });
         self.end = self.end.saturating_add(u64::try_from(line.len()).unwrap_or(u64::MAX));
         Ok(())
@@ -75,6 +81,21 @@ impl Spool {
     /// How many findings there are.
     pub(super) fn len(&self) -> usize {
         self.kept.len()
+    }
+
+    /// Hashes of a finding's remedy and title.
+    pub(super) fn keys(&self, number: usize) -> (u64, u64) {
+        self.kept.get(number).map(|kept| (kept.remedy, kept.title)).unwrap_or_default()
+    }
+
+    /// Whether a finding fails no gate, however strict.
+    pub(super) fn is_accepted(&self, number: usize) -> bool {
+        self.kept.get(number).is_none_or(|kept| kept.accepted)
+    }
+
+    /// Severity of a finding.
+    pub(super) fn severity(&self, number: usize) -> Severity {
+        self.kept.get(number).map_or(Severity::Info, |kept| kept.severity)
     }
 
     /// The finding with this number.
@@ -90,11 +111,15 @@ impl Spool {
         serde_json::from_slice(&line).map_err(|error| failed(error.into()))
     }
 
-    /// All findings in groups: worst first, then in the order in which they came. Each finding is in one
+    /// All findings in groups: worst first, of one severity those that are accepted last, then in the order in which they came. Each finding is in one
     /// group, as a place or as the pair of the group's first place.
     pub(super) fn groups(&self) -> Vec<Group> {
         let mut order: Vec<usize> = (0..self.kept.len()).collect();
-        order.sort_by_key(|&number| std::cmp::Reverse(self.kept.get(number).map(|kept| kept.severity)));
+        // Of one severity, what is accepted comes after what is not.
+        order.sort_by_key(|&number| {
+            let kept = self.kept.get(number);
+            (std::cmp::Reverse(kept.map(|kept| kept.severity)), kept.map(|kept| kept.accepted))
+        });
         let by_id: BTreeMap<u64, usize> =
             self.kept.iter().enumerate().map(|(n, kept)| (kept.id, n)).collect();
         let mut by_group: BTreeMap<u64, Vec<usize>> = BTreeMap::new();

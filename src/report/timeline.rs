@@ -6,7 +6,8 @@ use super::csv::cell;
 use super::{Format, Output, Report, Settings, failed, words, write_line};
 use crate::error::Result;
 use crate::finding::Finding;
-use crate::record::{EntryFacts, Record};
+use crate::location::harmless;
+use crate::record::{EntryFacts, HistoryLine, Record};
 use jiff::Timestamp;
 use serde::Serialize;
 use std::io::Write as _;
@@ -67,7 +68,8 @@ impl Report for Timeline {
     fn write(&mut self, record: &Record<'_>) -> Result<()> {
         match record {
             Record::Finding(finding) => self.finding(finding),
-            Record::Scan(_) | Record::Gap(_) | Record::Summary(_) => Ok(()),
+            Record::History(line) => self.command(line),
+            _ => Ok(()),
         }
     }
 
@@ -130,6 +132,21 @@ impl Timeline {
             inode: place.inode,
             state: place.state.map(words::state),
             finding: Some(&finding.id),
+            ..Event::default()
+        })
+    }
+
+    fn command(&mut self, line: &HistoryLine) -> Result<()> {
+        let account = line.account.as_deref().map(|account| format!("{account}: ")).unwrap_or_default();
+        let command = line.shown.as_deref().unwrap_or(&line.command);
+        self.put(Event {
+            datetime: &line.time,
+            timestamp_desc: "Command Executed".to_owned(),
+            message: format!("{account}{} ({} history)", harmless(command), line.shell),
+            source: "HISTORY",
+            volume: &line.volume,
+            path: Some(&line.path),
+            inode: Some(line.inode),
             ..Event::default()
         })
     }

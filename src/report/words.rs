@@ -81,6 +81,7 @@ pub fn place(place: &Location) -> String {
             fs: place.fs,
             path: place.path.as_deref().filter(|_| is_named),
             inode: place.inode,
+            version: place.version,
             stream: place.stream.as_deref(),
             member: place.member.as_deref(),
             offset: place.file_offset,
@@ -110,14 +111,16 @@ pub fn circumstances(finding: &Finding) -> Vec<String> {
     if let Some(state) = place.state {
         let of = match (&place.path, state) {
             (Some(path), State::Deleted) => format!(", formerly {path}"),
-            (Some(path), State::Slack | State::Stale) => format!(" of {path}"),
+            (Some(path), State::Slack | State::Stale | State::Swap) => format!(" of {path}"),
             (_, State::Unallocated | State::Journal | State::Metadata) => format!(" of {}", place.volume),
             _ => String::new(),
         };
         facts.push(format!("{}{of}", state_phrase(state)));
     }
-    if let Some(inode) = place.inode {
-        facts.push(format!("inode {inode}"));
+    match (place.inode, place.version) {
+        (Some(inode), Some(version)) => facts.push(format!("inode {inode}, former state {version}")),
+        (Some(inode), None) => facts.push(format!("inode {inode}")),
+        (None, _) => {}
     }
     match (&finding.owner, finding.owner_uid) {
         (Some(name), Some(uid)) => facts.push(format!("owner {name} ({uid})")),
@@ -152,7 +155,14 @@ pub fn decision(summary: &Summary) -> String {
     match summary.exit_reason {
         ExitReason::Clean => format!("CLEAN: {failing}"),
         ExitReason::Findings => format!("DO NOT RELEASE: {failing}"),
-        ExitReason::Incomplete => format!("INCOMPLETE: {failing}, but not everything could be read"),
+        ExitReason::Incomplete => {
+            let gaps = summary.coverage.unread > 0 || !summary.gaps.is_empty();
+            let read = (gaps || summary.unchecked == 0).then(|| "not everything could be read".to_owned());
+            let made = (summary.unchecked > 0)
+                .then(|| format!("{} could not be made", count(summary.unchecked, "check")));
+            let parts: Vec<String> = read.into_iter().chain(made).collect();
+            format!("INCOMPLETE: {failing}, but {}", parts.join(" and "))
+        }
         ExitReason::Unreadable => {
             let error = summary.error.as_deref().unwrap_or("nothing of the image could be read");
             format!("NOT READ: {}", harmless(error))

@@ -1,9 +1,11 @@
 //! Findings out of folded candidates and leftovers: paths, times, lines, masks, fingerprints, ids.
 
 use super::fold::Place;
+use super::remedy;
+use super::special::Special;
 use super::{Disk, Engine, Options, Outside};
 use crate::detect::RuleFacts;
-use crate::filesystem::{Entry, EntryId, FileSystem, StreamName};
+use crate::filesystem::{Entry, EntryId, EntryNumber, EntryState, FileSystem, StreamName};
 use crate::finding::{Finding, Location, Secret};
 use crate::io::{Backing, ReadAt, read_vec};
 use crate::leftover::{Leftover, Source};
@@ -66,6 +68,7 @@ struct Known {
     entry: Option<Entry>,
     path: Option<String>,
     links: Vec<String>,
+    special: Option<Special>,
 }
 
 /// Line counting in one stream, resumed from finding to finding.
@@ -102,6 +105,8 @@ impl<'a> Assembler<'a> {
         let rule = self.rules.get(candidate.rule);
         let known = candidate.entry.map(|(entry, _)| self.known(candidate.land, entry));
         let land = self.ground.lands.get(candidate.land);
+        let special = known.as_ref().and_then(|known| known.special);
+        let in_use = matches!(candidate.state, Some(State::Allocated));
         let (disk_offset, inside) = land.map_or((None, None), |land| land.shown_place(candidate.disk_offset));
         let (disk_offset, inside) = self.on_disk(disk_offset, inside);
         let described = land.zip(inside).and_then(|(land, at)| self.outside.describe(&land.volume.name, at));
@@ -109,8 +114,9 @@ impl<'a> Assembler<'a> {
             volume: land.map(|land| land.volume.name.clone()).unwrap_or_default(),
             fs: land.and_then(fs_kind),
             path: known.as_ref().and_then(|known| known.path.clone()),
-            inode: candidate.entry.map(|(entry, _)| entry.0),
-            state: candidate.state,
+            inode: candidate.entry.and_then(|(entry, _)| Some(number(land?, entry).number)),
+            version: candidate.entry.and_then(|(entry, _)| number(land?, entry).version),
+            state: special.filter(|_| in_use).and_then(state_in).or(candidate.state),
             stream: candidate
                 .entry
                 .and_then(|(_, stream)| stream_name(known.as_ref()?.entry.as_ref()?, stream)),
@@ -127,10 +133,16 @@ impl<'a> Assembler<'a> {
         let mut evidence = candidate.evidence.clone();
         let links = known.as_ref().map(|known| known.links.as_slice()).unwrap_or_default();
         evidence.extend(links.iter().map(|link| format!("also named {link}")));
-        let mut remedy = rule.map(|rule| rule.remedy.clone()).unwrap_or_default();
+        evidence.extend(special.map(|special| format!("lies in {}", special.phrase())));
+        let entry = known.as_ref().and_then(|known| known.entry.as_ref());
+        if let Some(entry) = entry.filter(|entry| entry.state == EntryState::Deleted) {
+            evidence.extend(entry.notes.iter().map(|note| escape(note.as_bytes())));
+        }
+        let rule_remedy = rule.map(|rule| rule.remedy.as_str()).unwrap_or_default();
+        let mut remedy = joined(rule_remedy, remedy::of(location.state, location.fs, special));
         if let Some(described) = described {
             evidence.push(described.evidence);
-            remedy = format!("{} {remedy}", described.remedy).trim_end().to_owned();
+            remedy = format!("{} {rule_remedy}", described.remedy).trim_end().to_owned();
         }
         self.finding(Draft {
             rule: rule.map(|rule| rule.id.clone()).unwrap_or_default(),
@@ -218,6 +230,7 @@ impl<'a> Assembler<'a> {
             copies: draft.copies,
             evidence,
             known_good: draft.known_good,
+            checks: Vec::new(),
             allowed: None,
             baseline: None,
             remedy: draft.remedy,
@@ -313,7 +326,25 @@ fn look_up(filesystem: &dyn FileSystem, id: EntryId) -> Known {
     let entry = filesystem.entry(id).ok();
     let mut names = filesystem.paths(id).unwrap_or_default().all.into_iter().map(|path| escape(&path));
     let path = names.next();
-    Known { entry, path, links: names.collect() }
+    let special = entry.as_ref().and_then(|entry| Special::of(filesystem, entry, path.as_deref()));
+    Known { entry, path, links: names.collect(), special }
+}
+
+/// How reports call an entry.
+fn number(land: &Land, entry: EntryId) -> EntryNumber {
+    let plain = EntryNumber { number: entry.0, version: None };
+    land.filesystem.as_ref().map_or(plain, |filesystem| filesystem.number(entry))
+}
+
+/// The state of content in a special file, where it is not simply that of a file.
+fn state_in(special: Special) -> Option<State> {
+    special.is_swap().then_some(State::Swap)
+}
+
+/// Two sentences, or one.
+fn joined(one: &str, other: Option<&str>) -> String {
+    let parts = [one, other.unwrap_or_default()];
+    parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ")
 }
 
 /// The machine that a volume belongs to: what comes before the volume's own name within it.
@@ -365,7 +396,7 @@ fn stream_name(entry: &Entry, index: u16) -> Option<String> {
 
 /// A hash of the place and the rule, without the image's name, so that it is the same in any container.
 fn id(rule: &str, place: &Location) -> String {
-    let text = format!(
+    let mut text = format!(
         "{rule}\0{}\0{:?}\0{:?}\0{:?}\0{:?}\0{:?}\0{:?}",
         place.volume,
         place.path,
@@ -375,6 +406,9 @@ fn id(rule: &str, place: &Location) -> String {
         place.file_offset,
         place.disk_offset
     );
+    if let Some(version) = place.version {
+        text.push_str(&format!("\0{version}"));
+    }
     short_hex(&blake3::hash(text.as_bytes()))
 }
 

@@ -36,6 +36,7 @@ pub(super) fn fold(
         .sort_by(|one, other| order(one).cmp(&order(other)).then_with(|| other.verdict.cmp(&one.verdict)));
     candidates.dedup_by(|one, other| order(one) == order(other));
     let candidates = drop_raw_twins(candidates);
+    let candidates = drop_coded_twins(candidates, rules);
     let candidates = drop_generic_twins(candidates, rules);
     let places = fold_mirrors(fold_copies(candidates, ground), ground);
     limit(places, rules, ground, per_file_max)
@@ -81,6 +82,28 @@ fn drop_raw_twins(candidates: Vec<Candidate>) -> Vec<Candidate> {
         raw || paths.is_some_and(|paths| paths.iter().any(|path| path == own))
     };
     candidates.into_iter().filter(|candidate| !is_twin(candidate)).collect()
+}
+
+/// Drops what was found in text that encodes bytes where a specific rule knows that very text as a secret, as
+/// it does keys in Base64: what it says of the text counts.
+fn drop_coded_twins(candidates: Vec<Candidate>, rules: &[RuleFacts]) -> Vec<Candidate> {
+    let is_specific = |one: &Candidate| rules.get(one.rule).is_some_and(|rule| !rule.generic);
+    let place = |one: &Candidate| (one.land, one.entry, one.file_offset.or(one.disk_offset));
+    // The content around the text, by its path; none where the candidate does not come out of such text.
+    let outer = |one: &Candidate| {
+        let member = one.member.as_deref()?;
+        let (outer, form) = member.rsplit_once("!/").unwrap_or(("", member));
+        matches!(form, "base64" | "hex").then(|| outer.to_owned())
+    };
+    let mut known: HashMap<_, Vec<String>> = HashMap::new();
+    for one in candidates.iter().filter(|one| is_specific(one) && outer(one).is_none()) {
+        known.entry(place(one)).or_default().push(one.member.clone().unwrap_or_default());
+    }
+    let is_twin = |one: &Candidate| {
+        let Some(outer) = outer(one) else { return false };
+        known.get(&place(one)).is_some_and(|paths| paths.contains(&outer))
+    };
+    candidates.into_iter().filter(|one| !is_twin(one)).collect()
 }
 
 fn to_u64(value: usize) -> u64 {
@@ -253,7 +276,7 @@ fn cut_gap(candidate: &Candidate, rules: &[RuleFacts], ground: &Ground) -> Gap {
         volume: land.map(|land| land.volume.name.clone()).unwrap_or_default(),
         disk_offset: land.and_then(|land| land.shown_place(candidate.disk_offset).0),
         length: None,
-        path: candidate.entry.map(|entry| format!("inode {}", entry.0.0)),
+        path: candidate.entry.map(|(entry, _)| ground.shown(candidate.land, entry)),
         reason: format!("a match of {rule} is longer than its window and was cut"),
     }
 }

@@ -1,13 +1,19 @@
 //! One run over one image: wires the layers, from the file on this machine to records in stable order.
 
+mod answers;
 mod assemble;
 mod disk;
 mod fold;
 mod layer;
+mod map;
 mod nested;
 mod options;
 mod outside;
 mod proof;
+mod remedy;
+mod special;
+mod traces;
+mod twins;
 mod verify;
 
 use outside::Outside;
@@ -22,12 +28,15 @@ use crate::error::{Error, Kind, Result};
 use crate::filesystem::Recognised;
 use crate::finding::Finding;
 use crate::io::ReadAt;
-use crate::leftover::{Catalogue, CheckOutcome, Source};
+use crate::keys::KeyFact;
+use crate::leftover::{self, Catalogue, CheckOutcome, Members, Source, is_watched};
 use crate::ownership::{self, OwnerMap, Resident};
-use crate::record::{ExitReason, Record, Summary};
+use crate::record::{DiskMap, ExitReason, Header, HistoryLine, Record, Summary};
+use crate::redact::Redactor;
 use crate::rules::{RuleSet, Verdict};
 use crate::sweep::prefilter::Prefilter;
-use crate::sweep::{self, Candidate, Encoded, Event, Ground, Job, ResidentSweep};
+use crate::sweep::{self, Candidate, Contents, Encoded, Event, Ground, Job, ResidentSweep};
+use map::{Count, MapBuilder};
 use rayon::iter::{IntoParallelIterator as _, ParallelIterator as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -49,9 +58,14 @@ impl Engine {
     /// # Errors
     /// [`Kind::Usage`] when a rule or check is wrong.
     pub fn new(options: &Options) -> Result<Self> {
-        let detector = Detector::new(rules(&options.rule_files)?)?;
-        let prefilter = Prefilter::new(detector.literals())?;
-        Ok(Self { detector, prefilter, catalogue: Catalogue::builtin()? })
+        let search = || {
+            let detector = Detector::new(rules(&options.rule_files)?)?;
+            let prefilter = Prefilter::new(detector.literals())?;
+            Ok((detector, prefilter))
+        };
+        let (search, catalogue) = rayon::join(search, || Catalogue::of(options.profile));
+        let (detector, prefilter) = search?;
+        Ok(Self { detector, prefilter, catalogue: catalogue? })
     }
 }
 
@@ -96,7 +110,7 @@ pub fn run(
             return Ok(summary);
         }
     };
-    emit(Record::Scan(&assemble::header(&name, &disk, engine)))?;
+    let mut header = assemble::header(&name, &disk, engine);
     let (examined, verified) = std::thread::scope(|threads| {
         let verifier = options.verify.then(|| threads.spawn(|| verify::verify(&disk)));
         let examined = pool.install(|| examine(engine, &disk, options, observer));
@@ -110,14 +124,11 @@ pub fn run(
         outcome.gaps.extend(verified.gaps);
         outcome.gaps.sort();
     }
-    outcome.findings.iter_mut().for_each(|finding| finding.place.image.clone_from(&name));
-    for finding in &outcome.findings {
-        emit(Record::Finding(finding))?;
-    }
-    for gap in &outcome.gaps {
-        emit(Record::Gap(gap))?;
-    }
-    let summary = summarise(name, &outcome, options);
+    outcome.name(&name);
+    let redactor = outcome.clean(&mut header, options);
+    emit(Record::Scan(&header))?;
+    outcome.hand_on(emit)?;
+    let summary = Summary { redactor, ..summarise(name, &outcome, options) };
     emit(Record::Summary(&summary))?;
     Ok(summary)
 }
@@ -128,12 +139,53 @@ struct Outcome {
     findings: Vec<Finding>,
     gaps: Vec<Gap>,
     checks: Vec<CheckOutcome>,
+    keys: Vec<KeyFact>,
+    history: Vec<HistoryLine>,
+    map: DiskMap,
+    sources: Vec<Source>,
     coverage: Coverage,
     /// What the container holds besides the disk.
     container: Coverage,
     possible: u64,
     counted_only: u64,
     notes: Vec<String>,
+}
+
+impl Outcome {
+    /// Puts the name of the image into every record.
+    fn name(&mut self, name: &str) {
+        self.findings.iter_mut().for_each(|finding| name.clone_into(&mut finding.place.image));
+        self.keys.iter_mut().for_each(|fact| name.clone_into(&mut fact.image));
+        self.history.iter_mut().for_each(|line| name.clone_into(&mut line.image));
+        name.clone_into(&mut self.map.image);
+    }
+
+    /// Takes the secrets that were found out of all texts of the evidence, unless they are to be shown. Returns
+    /// what does so for further texts.
+    fn clean(&mut self, header: &mut Header, options: &Options) -> Redactor {
+        if options.show_secrets {
+            return Redactor::default();
+        }
+        let secrets = self.findings.iter().filter_map(|finding| finding.secret.as_ref());
+        let redactor = Redactor::new(secrets.map(crate::finding::Secret::expose));
+        traces::clean_header(header, &redactor);
+        self.findings.iter_mut().for_each(|finding| traces::clean_finding(finding, &redactor));
+        self.gaps.iter_mut().for_each(|gap| traces::clean_gap(gap, &redactor));
+        self.keys.iter_mut().for_each(|fact| traces::clean_key(fact, &redactor));
+        self.history.iter_mut().for_each(|line| traces::clean_line(line, &redactor));
+        self.checks.iter_mut().for_each(|check| traces::clean_check(check, &redactor));
+        redactor.texts(&mut self.notes);
+        redactor
+    }
+
+    /// All records between the header and the summary.
+    fn hand_on(&self, emit: &mut dyn FnMut(Record<'_>) -> Result<()>) -> Result<()> {
+        self.findings.iter().try_for_each(|finding| emit(Record::Finding(finding)))?;
+        self.gaps.iter().try_for_each(|gap| emit(Record::Gap(gap)))?;
+        self.keys.iter().try_for_each(|fact| emit(Record::Key(fact)))?;
+        self.history.iter().try_for_each(|line| emit(Record::History(line)))?;
+        emit(Record::Map(&self.map))
+    }
 }
 
 /// What the walk over one land's file system gives.
@@ -167,6 +219,8 @@ fn examine(engine: &Engine, disk: &Disk, options: &Options, observer: &dyn Obser
         outcome.gaps.extend(part.gaps);
         decoded = decoded.saturating_add(part.decoded);
     }
+    let mut map = MapBuilder::new(disk.image.size());
+    let mut members: Vec<Members> = vec![Members::default(); ground.lands.len()];
     let tools = (&engine.prefilter, &engine.detector);
     let mut event = |event| {
         match event {
@@ -174,14 +228,29 @@ fn examine(engine: &Engine, disk: &Disk, options: &Options, observer: &dyn Obser
                 observer.found(u64::try_from(more.len()).unwrap_or(0));
                 candidates.extend(more);
             }
-            Event::Gap(gap) => outcome.gaps.push(gap),
+            Event::Gap(gap) => {
+                count_unread(&mut map, &ground, &gap);
+                outcome.gaps.push(gap);
+            }
+            Event::Written(ranges) => {
+                ranges.iter().for_each(|(range, state)| map.add(Count::Scanned, *state, range));
+            }
+            Event::Decoded(contents) => note(&mut members, &contents),
             Event::Progress(bytes) => observer.swept(bytes),
         }
         Ok(())
     };
     let bytes: Arc<dyn ReadAt> = disk.image.clone();
     let budget = disk.budget();
-    let job = Job { disk: &bytes, ground: &ground, encoded: &encoded, unit: options.unit, start: 0, budget };
+    let job = Job {
+        disk: &bytes,
+        ground: &ground,
+        encoded: &encoded,
+        unit: options.unit,
+        start: 0,
+        budget,
+        watch: is_watched,
+    };
     let coverage = sweep::sweep(&job, tools, &mut event)?;
     let mut container = Coverage::default();
     for area in &outside.areas {
@@ -196,6 +265,8 @@ fn examine(engine: &Engine, disk: &Disk, options: &Options, observer: &dyn Obser
     }
     outcome.coverage = Coverage { decoded: coverage.decoded.saturating_add(decoded), ..coverage };
     outcome.coverage.opaque = disk.opaque_bytes();
+    ground.states(&(0..disk.image.size()), &mut |range, state| map.add(Count::Held, state, &range));
+    outcome.map = map.finish("");
     outcome.container = container;
     let padding = disk.image.padding();
     outcome.coverage.size = outcome.coverage.size.saturating_sub(padding);
@@ -206,8 +277,28 @@ fn examine(engine: &Engine, disk: &Disk, options: &Options, observer: &dyn Obser
     let nested = outcome.gaps.iter_mut().filter(|gap| gap.volume.contains("!/"));
     nested.for_each(|gap| gap.disk_offset = gap.disk_offset.filter(|&offset| offset < end));
     outside.drop_twins(&mut candidates, first_outside);
+    for (land, members) in ground.lands.iter().zip(members) {
+        let Some(filesystem) = land.filesystem.clone() else { continue };
+        outcome.sources.push(Source { volume: land.volume.name.clone(), filesystem, members });
+    }
     conclude(engine, (disk, &outside), &ground, options, candidates, &mut outcome);
     Ok(outcome)
+}
+
+/// Counts a range of the disk that could not be read in the map.
+fn count_unread(map: &mut MapBuilder, ground: &Ground, gap: &Gap) {
+    if let (GapKind::Unread, Some(start), Some(length)) = (gap.kind, gap.disk_offset, gap.length) {
+        let range = start..start.saturating_add(length);
+        ground.states(&range, &mut |range, state| map.add(Count::Unread, state, &range));
+    }
+}
+
+/// Keeps what was met in a decoded file, for the checks.
+fn note(members: &mut [Members], contents: &Contents) {
+    let Some(members) = members.get_mut(contents.land) else { return };
+    members.decoded(contents.entry);
+    contents.members.iter().for_each(|path| members.note(contents.entry, path));
+    contents.cut.iter().for_each(|reason| members.cut(contents.entry, reason));
 }
 
 fn index(engine: &Engine, ground: &Ground, index: usize) -> Indexed {
@@ -221,7 +312,7 @@ fn index(engine: &Engine, ground: &Ground, index: usize) -> Indexed {
         volume: land.volume.name.clone(),
         disk_offset: error.offset().and_then(|offset| land.volume.to_disk(offset)),
         length: None,
-        path: entry.map(|entry| format!("inode {}", entry.0)),
+        path: entry.map(|entry| ground.shown(index, entry)),
         reason: error.to_string(),
     };
     let map = ownership::index(filesystem, land.volume.size(), &mut |other| match other {
@@ -269,22 +360,34 @@ fn conclude(
             findings.push(assembler.secret(place));
         }
     }
-    proof::mark(&mut findings, ground);
     assemble::join_pairs(&mut findings, rules);
-    let sources: Vec<Source> = ground
-        .lands
-        .iter()
-        .filter_map(|land| {
-            let filesystem = land.filesystem.clone()?;
-            Some(Source { volume: land.volume.name.clone(), filesystem })
-        })
-        .collect();
+    let sources = std::mem::take(&mut outcome.sources);
+    let mut twins = twins::Twins::new(findings);
     outcome.checks = engine.catalogue.evaluate(&sources, &mut |leftover| {
-        if wanted(&leftover.check, crate::rules::Category::Leftover) {
-            findings.extend(assembler.leftover(&sources, &leftover));
+        if wanted(&leftover.check, crate::rules::Category::Leftover)
+            && let Some(finding) = assembler.leftover(&sources, &leftover)
+        {
+            twins.add(finding, leftover.is_about_file);
         }
     });
+    let mut findings = twins.finish();
+    proof::mark(&mut findings, ground);
+    answers::excuse(outcome, &findings);
+    answers::give(&engine.catalogue, options, outcome, &findings);
     assemble::sort(&mut findings, ground);
+    let traces = leftover::traces(&sources, &traces::private_files(&findings, &sources));
+    outcome.keys = traces::keys(&findings, traces.keys, &sources);
+    let history = traces.commands.into_iter();
+    outcome.history =
+        history.map(|command| traces::history(command, &sources, options.show_secrets)).collect();
+    outcome.gaps.extend(traces.problems.into_iter().map(|(source, path, reason)| Gap {
+        kind: GapKind::Limited,
+        volume: sources.get(source).map(|source| source.volume.clone()).unwrap_or_default(),
+        disk_offset: None,
+        length: None,
+        path: (!path.is_empty()).then(|| crate::location::escape(&path)),
+        reason,
+    }));
     outcome.findings = findings;
     outcome.gaps.sort();
     outcome.gaps.dedup();
@@ -324,6 +427,9 @@ fn summarise(image: String, outcome: &Outcome, options: &Options) -> Summary {
         GapKind::Unread | GapKind::Opaque | GapKind::Damaged => !options.accept_gaps,
         GapKind::Limited => options.strict,
     });
+    let (missing, not_made) = summary.missing_checks();
+    summary.unchecked = missing;
+    let incomplete = incomplete || (missing > 0 && !options.accept_gaps) || (not_made > 0 && options.strict);
     summary.exit_reason = if read == 0 {
         ExitReason::Unreadable
     } else if incomplete || !outcome.coverage.is_whole() || !outcome.container.is_whole() {

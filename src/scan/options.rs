@@ -2,6 +2,7 @@
 
 use crate::container::Spool;
 use crate::io::Access;
+use crate::leftover::Profile;
 use crate::rules::Severity;
 use std::path::PathBuf;
 
@@ -34,6 +35,8 @@ pub struct Options {
     pub only: Vec<String>,
     /// Rule ids, check ids or categories to leave out.
     pub skip: Vec<String>,
+    /// Which checks are in force.
+    pub profile: Profile,
     /// Key of the fingerprints; derived from the disk's identifiers where absent.
     pub key: Option<[u8; 32]>,
     /// Rule files in addition to the built-in rules.
@@ -68,6 +71,7 @@ impl Default for Options {
             show_secrets: false,
             only: Vec::new(),
             skip: Vec::new(),
+            profile: Profile::default(),
             key: None,
             rule_files: Vec::new(),
             all_verdicts: false,

@@ -33,13 +33,16 @@ pub(super) fn mark(findings: &mut [Finding], ground: &Ground) {
 fn entry(finding: &Finding) -> Option<EntryId> {
     let place = &finding.place;
     let is_content = place.state == Some(State::Allocated) && place.stream.is_none();
-    let may_be = finding.known_good.is_none() && finding.category != Category::Leftover;
-    // A place without an offset in the file is none of its content.
-    place.inode.filter(|_| is_content && may_be && place.file_offset.is_some()).map(EntryId)
+    let may_be = finding.known_good.is_none();
+    // A secret without an offset in the file is none of its content; a leftover may be the file itself.
+    let is_inside = place.file_offset.is_some() || finding.category == Category::Leftover;
+    place.inode.filter(|_| is_content && may_be && is_inside).map(EntryId)
 }
 
 fn words(finding: &Finding, proof: &Proof, filesystem: &dyn FileSystem) -> Option<String> {
-    if finding.category == Category::PrivateKey && proof.in_use {
+    // A key or leftover where configuration and data live is in use, whoever brought it.
+    let is_live = matches!(finding.category, Category::PrivateKey | Category::Leftover) && proof.in_use;
+    if is_live || !finding.checks.is_empty() && proof.in_use {
         return None;
     }
     let package = &proof.package;

@@ -1,9 +1,10 @@
 //! Bytes that are written as text inside any content, swept in decoded form.
 
-use super::confirm::{Bench, Content, ToDisk, Tools, to_u64, to_usize};
+use super::confirm::{Bench, Content, Nowhere, ToDisk, Tools, to_u64, to_usize};
 use super::stream::chunk;
 use crate::content::coded::{self, Decoded, Run};
-use crate::content::{self, HEAD, Limits};
+use crate::content::{self, Cut, HEAD, Limits};
+use crate::coverage::{Gap, GapKind};
 use crate::error::Result;
 use std::io::Read as _;
 use std::ops::Range;
@@ -12,7 +13,10 @@ use std::ops::Range;
 const DEPTH_MAX: usize = 2;
 /// Bytes around a place in which a run is looked for first, and then if it goes on.
 const NEAR: u64 = 64 << 10;
-const FAR: u64 = 4 << 20;
+const FAR: u64 = 1 << 20;
+/// A run that comes so close to the end of what is seen may go on there: a line that is cut is too short to
+/// count as one.
+const EDGE: usize = 128;
 /// Bytes of a member in a run that are matched.
 const MEMBER_MAX: u64 = 16 << 20;
 
@@ -51,13 +55,16 @@ pub(super) fn physical(tools: &Tools<'_>, bench: &mut Bench, disk: u64, bytes: &
             bench.around(tools, at, FAR, &mut |bench, content, position| {
                 at_position(tools, bench, content, position);
             });
+            // What lies further on in the piece gets a window of its own, with much of this one in it.
+            done = done.min(place.saturating_add(to_usize(FAR - NEAR)));
         }
     }
 }
 
-/// Whether a run goes on outside of what is seen of its content.
+/// Whether a run may go on outside of what is seen of its content.
 fn is_cut(content: &Content<'_>, range: &Range<usize>) -> bool {
-    (range.start == 0 && !content.at_start) || (range.end == content.bytes.len() && !content.at_end)
+    let near_end = content.bytes.len().saturating_sub(range.end) < EDGE;
+    (range.start < EDGE && !content.at_start) || (near_end && !content.at_end)
 }
 
 /// Handles the runs that touch `search` of content in memory.
@@ -88,14 +95,13 @@ fn at_position(tools: &Tools<'_>, bench: &mut Bench, content: &Content<'_>, posi
 
 fn decoded(tools: &Tools<'_>, bench: &mut Bench, outer: &Content<'_>, run: &Run) {
     let decoded = coded::decode(outer.bytes, run);
-    let place = outer.logical.saturating_add(to_u64(run.range.start));
-    let name = format!("{}@{place}", run.form.name());
-    let path = outer.member.map_or_else(|| name.clone(), |member| format!("{member}!/{name}"));
+    let name = run.form.name();
+    let path = outer.member.map_or_else(|| name.to_owned(), |member| format!("{member}!/{name}"));
     let to_disk = Within { outer, decoded: &decoded };
     let content = Content {
         bytes: &decoded.bytes,
         logical: 0,
-        is_stream: true,
+        is_stream: outer.is_stream,
         at_start: true,
         at_end: true,
         member: Some(&path),
@@ -108,20 +114,42 @@ fn decoded(tools: &Tools<'_>, bench: &mut Bench, outer: &Content<'_>, run: &Run)
         chunk(tools, bench, &content, 0..decoded.bytes.len(), 0);
         return;
     };
+    // Several runs of one content may hold members of one name.
+    let path = format!("{path}@{}", outer.logical.saturating_add(to_u64(run.range.start)));
+    let content = Content { member: Some(&path), ..content };
     let limits = Limits { bytes_free: MEMBER_MAX, held_max: MEMBER_MAX, ..Limits::default() };
-    // What is cut here is a part of a run that is matched as it is as well.
-    drop(content::decode(&decoded.bytes, decoder, &limits, &mut |inner, reader| -> Result<()> {
+    let cuts = content::decode(&decoded.bytes, decoder, &limits, &mut |inner, reader| -> Result<()> {
         let mut bytes = Vec::new();
         let read = reader.take(MEMBER_MAX).read_to_end(&mut bytes);
         let path = format!("{path}!/{}", inner.path);
-        let member =
-            Content { bytes: &bytes, member: Some(&path), to_disk: &super::confirm::Nowhere, ..content };
+        let member = Content { bytes: &bytes, member: Some(&path), to_disk: &Nowhere, ..content };
         chunk(tools, bench, &member, 0..bytes.len(), 0);
         read.map(drop).map_err(content::decode_error)
-    }));
+    });
+    bench.cuts.extend(cuts.iter().filter_map(|cut| gap(tools, &content, cut)));
 }
 
-/// The text in which decoded bytes are written.
+/// The gap that a cut leaves.
+fn gap(tools: &Tools<'_>, content: &Content<'_>, cut: &Cut) -> Option<Gap> {
+    let land = tools.ground.lands.get(content.land)?;
+    let outer = content.member.unwrap_or_default();
+    let member = if cut.member.is_empty() { outer.to_owned() } else { format!("{outer}!/{}", cut.member) };
+    let path = match content.entry {
+        Some((entry, _)) => super::inner::member_path(land, entry, Some(&member)),
+        None => member,
+    };
+    Some(Gap {
+        kind: GapKind::Limited,
+        volume: land.volume.name.clone(),
+        disk_offset: content.to_disk.to_disk(0),
+        length: None,
+        path: Some(path),
+        reason: cut.error.to_string(),
+    })
+}
+
+/// The text in which decoded bytes are written. Where they are is told by where that text is, so that one place
+/// is one finding, however much of a long run is seen at a time.
 #[derive(Debug)]
 struct Within<'a> {
     outer: &'a Content<'a>,
@@ -132,5 +160,10 @@ impl ToDisk for Within<'_> {
     fn to_disk(&self, logical: u64) -> Option<u64> {
         let at = self.decoded.source(to_usize(logical))?;
         self.outer.to_disk.to_disk(self.outer.logical.saturating_add(to_u64(at)))
+    }
+
+    fn told(&self, logical: u64) -> u64 {
+        let at = self.decoded.source(to_usize(logical)).unwrap_or(0);
+        self.outer.to_disk.told(self.outer.logical.saturating_add(to_u64(at)))
     }
 }

@@ -3,6 +3,7 @@
 use super::candidate::Candidate;
 use super::ground::{Ground, Land, Stretch};
 use super::prefilter::{Hit, Prefilter};
+use crate::coverage::Gap;
 use crate::detect::{Detector, Match, SEAM_LEN, Scratch, Window};
 use crate::filesystem::EntryId;
 use crate::finding::Secret;
@@ -29,6 +30,8 @@ pub(super) struct Bench {
     /// Places where bytes may be written as text, and how many runs deep the look is.
     pub(super) places: Vec<usize>,
     pub(super) coded_depth: usize,
+    /// What was cut in such runs.
+    pub(super) cuts: Vec<Gap>,
     scratch: Scratch,
     narrow: Vec<u8>,
     stretch: Stretch,
@@ -74,6 +77,11 @@ pub(super) struct Content<'a> {
 pub(super) trait ToDisk: std::fmt::Debug {
     /// The disk offset of one byte, where it has one.
     fn to_disk(&self, logical: u64) -> Option<u64>;
+
+    /// The offset that a report gives for one byte.
+    fn told(&self, logical: u64) -> u64 {
+        logical
+    }
 
     /// For a member of decoded content: the same byte in what the member was taken from, by that one's own
     /// path (empty for the content of the disk) and offset.
@@ -413,7 +421,7 @@ fn candidate(
         land: content.land,
         entry: content.entry,
         state: content.state,
-        file_offset: content.is_stream.then_some(logical),
+        file_offset: content.is_stream.then(|| content.to_disk.told(logical)),
         disk_offset: content.to_disk.to_disk(logical),
         length: to_u64(found.secret.len().saturating_mul(width)),
         member: content.member.map(str::to_owned),

@@ -1,6 +1,6 @@
 //! What lies where on the disk: volumes with their owners, found by disk offset.
 
-use crate::filesystem::FileSystem;
+use crate::filesystem::{EntryId, FileSystem};
 use crate::io::ReadAt;
 use crate::location::State;
 use crate::ownership::{Hold, OwnerMap};
@@ -60,6 +60,14 @@ impl Land {
             (true, None) => (None, disk.and_then(inside)),
             // What lies where in a tree without a disk is of no use to anybody.
             (true, Some(_)) => (None, None),
+        }
+    }
+
+    /// How gaps call an entry whose path is not known.
+    pub(super) fn number(&self, entry: EntryId) -> String {
+        match &self.filesystem {
+            Some(filesystem) => format!("inode {}", filesystem.number(entry)),
+            None => format!("inode {}", entry.0),
         }
     }
 
@@ -126,6 +134,11 @@ impl Ground {
         Self { lands, stretches }
     }
 
+    /// How gaps call an entry whose path is not known.
+    pub fn shown(&self, land: usize, entry: EntryId) -> String {
+        self.lands.get(land).map_or_else(|| format!("inode {}", entry.0), |land| land.number(entry))
+    }
+
     /// The stretch at a disk offset.
     pub(super) fn at(&self, disk: u64) -> Option<Stretch> {
         let next = self.stretches.partition_point(|stretch| stretch.disk <= disk);
@@ -141,6 +154,27 @@ impl Ground {
     /// The land called `name`.
     pub fn land(&self, name: &str) -> Option<&Land> {
         self.lands.iter().find(|land| land.volume.name == name)
+    }
+
+    /// Visits the parts of a range of the disk that have one owner each, with the state of their bytes; `None`
+    /// where nobody knows what they are.
+    pub fn states(
+        &self,
+        disk: &std::ops::Range<u64>,
+        visit: &mut dyn FnMut(std::ops::Range<u64>, Option<State>),
+    ) {
+        for stretch in self.within(disk) {
+            let Some(land) = self.lands.get(stretch.land) else { continue };
+            let end = stretch.volume_offset.saturating_add(stretch.length);
+            let mut at = stretch.volume_offset;
+            while at < end {
+                let hold = land.hold(at);
+                let next = hold.span.end.min(end).max(at.saturating_add(1));
+                let start = stretch.disk.saturating_add(at.saturating_sub(stretch.volume_offset));
+                visit(start..start.saturating_add(next.saturating_sub(at)), land.state(&hold));
+                at = next;
+            }
+        }
     }
 
     /// The parts of stretches that lie within a range of the disk.

@@ -7,9 +7,15 @@ use super::stream::{self, Whose};
 use crate::content::{self, Cut, HEAD, Inner, Limits};
 use crate::coverage::{Gap, GapKind};
 use crate::error::{Error, Kind, Result};
-use crate::filesystem::{DataRun, Layout, Place};
+use crate::filesystem::{DataRun, EntryId, Layout, Place};
 use crate::io::read_vec;
 use crate::location::{State, escape};
+
+/// Whether the path of a member is worth telling.
+pub(super) type Watch = fn(&str) -> bool;
+
+/// Watched members of one stream that are told.
+const MEMBERS_MAX: usize = 1000;
 
 /// What one stream came to, apart from candidates.
 #[derive(Debug, Default)]
@@ -18,6 +24,10 @@ pub(super) struct Decoded {
     pub(super) bytes: u64,
     /// What was not read.
     pub(super) gaps: Vec<Gap>,
+    /// Paths inside that the caller watches for.
+    pub(super) members: Vec<String>,
+    /// Whether a decoder took the stream, and why it did not come to the end, where that is so.
+    pub(super) taken: Option<Option<String>>,
 }
 
 /// Whether content in this state is looked at for decoders. A journal's blocks are no content by themselves.
@@ -26,10 +36,10 @@ pub(super) fn is_decoded(state: State) -> bool {
 }
 
 /// Matches a stream in decoded form, and what is inside it.
-pub(super) fn sweep(tools: &Tools<'_>, item: &Encoded, bench: &mut Bench) -> Decoded {
+pub(super) fn sweep(tools: &Tools<'_>, item: &Encoded, bench: &mut Bench, watch: Watch) -> Decoded {
     let mut decoded = Decoded::default();
     if let Some(land) = tools.ground.lands.get(item.land)
-        && let Err(error) = stream_of(tools, land, item, bench, &mut decoded)
+        && let Err(error) = stream_of(tools, land, (item, watch), bench, &mut decoded)
     {
         decoded.gaps.push(gap(land, item, None, &error));
     }
@@ -39,7 +49,7 @@ pub(super) fn sweep(tools: &Tools<'_>, item: &Encoded, bench: &mut Bench) -> Dec
 fn stream_of(
     tools: &Tools<'_>,
     land: &Land,
-    item: &Encoded,
+    (item, watch): (&Encoded, Watch),
     bench: &mut Bench,
     decoded: &mut Decoded,
 ) -> Result<()> {
@@ -60,8 +70,11 @@ fn stream_of(
         Layout::Runs(runs) => runs.as_slice(),
         _ => &[],
     };
-    let bytes = &mut decoded.bytes;
+    let (bytes, members) = (&mut decoded.bytes, &mut decoded.members);
     let cuts = content::decode(content.as_ref(), decoder, &Limits::default(), &mut |inner, reader| {
+        if watch(inner.path) && members.len() < MEMBERS_MAX {
+            members.push(inner.path.to_owned());
+        }
         let stored = Stored { land, runs, inner: *inner };
         // What lies in the container as it is was swept with the disk: it is matched again for its path and
         // its own windows, takes the place of the raw match, and does not count as decoded.
@@ -73,6 +86,7 @@ fn stream_of(
         }
         outcome
     });
+    decoded.taken = Some(cuts.first().map(|cut| cut.error.to_string()));
     decoded.gaps.extend(cuts.iter().map(|cut| gap(land, item, Some(cut), &cut.error)));
     Ok(())
 }
@@ -105,17 +119,22 @@ impl ToDisk for Stored<'_> {
 fn gap(land: &Land, item: &Encoded, cut: Option<&Cut>, error: &Error) -> Gap {
     let limited = matches!(error.kind(), Kind::LimitExceeded | Kind::Encrypted | Kind::Unsupported);
     let kind = if limited || item.state == State::Deleted { GapKind::Limited } else { GapKind::Damaged };
-    // A path that cannot be built leaves the number, as in all gaps.
-    let paths = land.filesystem.as_ref().and_then(|filesystem| filesystem.paths(item.entry).ok());
-    let path = paths.and_then(|paths| paths.all.into_iter().next());
-    let path = path.map_or_else(|| format!("inode {}", item.entry.0), |path| escape(&path));
     let member = cut.map(|cut| cut.member.as_str()).filter(|member| !member.is_empty());
     Gap {
         kind,
         volume: land.volume.name.clone(),
         disk_offset: None,
         length: None,
-        path: Some(member.map_or(path.clone(), |member| format!("{path}!/{member}"))),
+        path: Some(member_path(land, item.entry, member)),
         reason: error.to_string(),
     }
+}
+
+/// Path of a member of an entry's content.
+pub(super) fn member_path(land: &Land, entry: EntryId, member: Option<&str>) -> String {
+    // A path that cannot be built leaves the number, as in all gaps.
+    let paths = land.filesystem.as_ref().and_then(|filesystem| filesystem.paths(entry).ok());
+    let path = paths.and_then(|paths| paths.all.into_iter().next());
+    let path = path.map_or_else(|| land.number(entry), |path| escape(&path));
+    member.map_or(path.clone(), |member| format!("{path}!/{member}"))
 }

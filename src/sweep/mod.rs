@@ -57,8 +57,25 @@ pub enum Event {
     Candidates(Vec<Candidate>),
     /// A range that could not be read, or content that could not be decoded.
     Gap(Gap),
+    /// Ranges of the disk that went through the matchers, with what owns them; `None` where nobody knows.
+    Written(Vec<(Range<u64>, Option<State>)>),
+    /// A stream was decoded.
+    Decoded(Contents),
     /// So many more bytes of the disk are done.
     Progress(u64),
+}
+
+/// A decoded stream, and what was watched for in it.
+#[derive(Clone, Debug)]
+pub struct Contents {
+    /// Index of the land.
+    pub land: usize,
+    /// The entry.
+    pub entry: EntryId,
+    /// Watched paths inside.
+    pub members: Vec<String>,
+    /// Why it was not decoded to its end, where that is so.
+    pub cut: Option<String>,
 }
 
 /// Collects the resident streams of one land during its walk and matches them.
@@ -125,6 +142,8 @@ pub struct Job<'a> {
     pub start: u64,
     /// Bytes that may be swept; the rest of a disk that claims more is a gap.
     pub budget: u64,
+    /// Which members of decoded streams are told, by their path inside.
+    pub watch: fn(&str) -> bool,
 }
 
 /// Sweeps the disk and the encoded streams; returns the byte counts. Runs in the calling rayon pool.
@@ -136,11 +155,12 @@ pub fn sweep(
     (prefilter, detector): (&Prefilter, &Detector),
     emit: &mut dyn FnMut(Event) -> Result<()>,
 ) -> Result<Coverage> {
-    let Job { disk, ground, encoded, unit, start, budget } = *job;
+    let Job { disk, ground, encoded, unit, start, budget, watch } = *job;
     let tools = Tools { ground, prefilter, detector };
     let benches = Benches::new();
     let mut coverage = Coverage::default();
     let mut queue = encoded.to_vec();
+    let mut coded_cuts = Vec::new();
     let mut plan = Plan { disk: disk.as_ref(), unit: unit.max(1), at: start, budget };
     loop {
         let Batch { units, blank, missing } = plan.next_batch();
@@ -163,14 +183,18 @@ pub fn sweep(
             .map(|range| {
                 benches.with(|bench| {
                     let swept = unit::sweep(&tools, disk.as_ref(), range, bench);
-                    (swept, std::mem::take(&mut bench.out))
+                    (swept, std::mem::take(&mut bench.out), std::mem::take(&mut bench.cuts))
                 })
             })
             .collect();
-        for (swept, candidates) in results {
+        for (swept, candidates, cuts) in results {
+            coded_cuts.extend(cuts);
             coverage.add(&swept.coverage);
             plan.budget = plan.budget.saturating_sub(swept.looked_at);
             queue.extend(swept.containers);
+            if !swept.written.is_empty() {
+                emit(Event::Written(swept.written))?;
+            }
             for unread in swept.unread {
                 emit(Event::Gap(unread_gap(ground, &unread)))?;
             }
@@ -179,6 +203,14 @@ pub fn sweep(
             }
             emit(Event::Progress(swept.coverage.size))?;
         }
+    }
+    // A run over the border of two units was decoded for each.
+    coded_cuts.sort_by(|one, other| {
+        (one.disk_offset, &one.path, &one.reason).cmp(&(other.disk_offset, &other.path, &other.reason))
+    });
+    coded_cuts.dedup();
+    for cut in coded_cuts {
+        emit(Event::Gap(cut))?;
     }
     // A unit that was swept twice has told of its files twice.
     queue.sort_by_key(|item| (item.land, item.entry, item.stream));
@@ -189,15 +221,20 @@ pub fn sweep(
             .with_max_len(1)
             .map(|item| {
                 benches.with(|bench| {
-                    let decoded = inner::sweep(&tools, item, bench);
+                    let mut decoded = inner::sweep(&tools, item, bench, watch);
+                    decoded.gaps.append(&mut bench.cuts);
                     (decoded, std::mem::take(&mut bench.out))
                 })
             })
             .collect();
-        for (decoded, candidates) in results {
+        for ((decoded, candidates), item) in results.into_iter().zip(batch) {
             coverage.decoded = coverage.decoded.saturating_add(decoded.bytes);
             for gap in decoded.gaps {
                 emit(Event::Gap(gap))?;
+            }
+            if let (Some(cut), State::Allocated) = (decoded.taken, item.state) {
+                let (land, entry, members) = (item.land, item.entry, decoded.members);
+                emit(Event::Decoded(Contents { land, entry, members, cut }))?;
             }
             if !candidates.is_empty() {
                 emit(Event::Candidates(candidates))?;

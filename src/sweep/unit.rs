@@ -8,6 +8,7 @@ use super::inner::is_decoded;
 use crate::content::{self, HEAD};
 use crate::coverage::Coverage;
 use crate::io::{Backing, ReadAt};
+use crate::location::State;
 use std::ops::Range;
 
 /// Bytes read at a time where the disk is not memory-mapped.
@@ -29,6 +30,8 @@ pub(super) struct Unread {
 pub(super) struct Swept {
     pub(super) coverage: Coverage,
     pub(super) unread: Vec<Unread>,
+    /// Ranges that went through the matchers, with what owns them, in order.
+    pub(super) written: Vec<(Range<u64>, Option<State>)>,
     /// Bytes that were looked at, zeros among them.
     pub(super) looked_at: u64,
     /// Streams whose first bytes a decoder knows.
@@ -109,11 +112,13 @@ impl Sweep<'_, '_> {
                 Some(bytes) => {
                     let before = self.bench.out.len();
                     let counted = self.swept.coverage;
+                    let written = self.swept.written.len();
                     self.piece(at, bytes);
                     let length = to_u64(bytes.len());
                     if disk.faulted(at, length) {
                         self.bench.out.truncate(before);
                         self.swept.coverage = counted;
+                        self.swept.written.truncate(written);
                         self.copied(at..at.saturating_add(length));
                     }
                     at = at.saturating_add(length.max(1));
@@ -162,6 +167,8 @@ impl Sweep<'_, '_> {
         let mut places = std::mem::take(&mut self.bench.places);
         for range in blank::written(bytes, skew) {
             scanned = scanned.saturating_add(to_u64(range.len()));
+            let start = disk.saturating_add(to_u64(range.start));
+            self.written(start..start.saturating_add(to_u64(range.len())));
             // A literal in UTF-16 may have its first or last zero byte in a blank block.
             let from = range.start.saturating_sub(1);
             let to = range.end.saturating_add(1).min(bytes.len());
@@ -186,6 +193,12 @@ impl Sweep<'_, '_> {
         self.tail.clear();
         self.tail.extend_from_slice(bytes.get(bytes.len().saturating_sub(keep)..).unwrap_or_default());
         self.tail_end = disk.saturating_add(to_u64(bytes.len()));
+    }
+
+    /// Takes note of bytes that go through the matchers.
+    fn written(&mut self, disk: Range<u64>) {
+        let written = &mut self.swept.written;
+        self.tools.ground.states(&disk, &mut |range, state| written.push((range, state)));
     }
 
     /// Looks at the first bytes of each stream that starts in the piece.

@@ -13,6 +13,8 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 BLOCK = 1024
 EXT_START, EXT_SIZE = 1 << 20, 12 << 20
 NTFS_START, NTFS_SIZE = 14 << 20, 8 << 20
+SWAP_START, SWAP_SIZE = 22 << 20, 512 << 10
+PAGE = 4096
 DISK_SIZE = 24 << 20
 
 
@@ -71,17 +73,30 @@ def ext4(tree, image):
     debugfs(*['rm ' + name for name in gone[:-1]])
     long = tempfile.NamedTemporaryFile(delete=False)
     long.write(body(50 * BLOCK + 77)); long.close()
-    debugfs('write %s pieces.bin' % long.name, 'rm big.bin')
+    lost = number(image, '/big.bin')
+    debugfs('write %s pieces.bin' % long.name)
+    # Reserved blocks, inside and past the end of the file, are not written by it.
+    debugfs('write %s reserved.bin' % small.name, 'fallocate /reserved.bin 1 40',
+            'set_inode_field /reserved.bin size 20480')
+    swap = swap_space(64 * BLOCK)
+    # What is deleted last is not used again.
+    debugfs('write %s swapfile' % swap, 'rm big.bin')
     lines = []
     names = sorted(tree.keys() - {'big.bin'}) + ['pieces.bin'] + ['filler%03d' % n for n in range(1, 120, 2)]
     for name in names:
         size = int(re.search(r'Size: (\d+)', run('debugfs', '-R', 'stat /' + name, image)).group(1))
         lines += runs('allocated', 'p1', '/' + name, EXT_START, extents(image, '/' + name), size)
+    lines += runs('allocated', 'p1', '/reserved.bin', EXT_START, extents(image, '/reserved.bin')[:1])
+    lines += runs('stale', 'p1', '/reserved.bin', EXT_START, extents(image, '/reserved.bin', reserved=True))
+    # The first page of a swap file has to stay what it is.
+    lines += runs('swap', 'p1', '/swapfile', EXT_START, extents(image, '/swapfile')[PAGE // BLOCK:])
     # The journal's first block is its superblock; the rest is empty.
     lines += runs('journal', 'p1', '-', EXT_START, extents(image, '<8>')[1:])
+    # A token in the tree of a deleted file would break its checksum, and with it the file.
+    trees = {block for block in tree_blocks(image, lost)}
     free = []
     for first, last in re.findall(r'(\d+)(?:-(\d+))?', ' '.join(re.findall(r'Free blocks: (.*)', run('dumpe2fs', image)))):
-        free += range(int(first), int(last or first) + 1)
+        free += [block for block in range(int(first), int(last or first) + 1) if block not in trees]
     for name, blocks in deleted.items():
         blocks = [(logical, block) for logical, block in blocks if block in set(free)]
         lines += runs('deleted', 'p1', '/' + name, EXT_START, blocks)
@@ -90,12 +105,36 @@ def ext4(tree, image):
     return lines
 
 
-def extents(image, name):
-    """(logical block, block) of a file's content, from debugfs; unwritten and tree blocks left out."""
+def number(image, name):
+    return '<%s>' % re.search(r'Inode: (\d+)', run('debugfs', '-R', 'stat ' + name, image)).group(1)
+
+
+def tree_blocks(image, name):
+    """Blocks of a file's extent tree."""
+    nodes = run('debugfs', '-R', 'dump_extents -n ' + name, image).splitlines()
+    found = [re.search(r'\d+ -\s+\d+\s+(\d+)\s+\d+\s*$', line) for line in nodes]
+    return [int(node.group(1)) for node in found if node]
+
+
+def swap_space(size):
+    """A file that mkswap made."""
+    file = tempfile.NamedTemporaryFile(delete=False)
+    file.truncate(size)
+    file.close()
+    run('mkswap', '--pagesize', str(PAGE), file.name)
+    with open(file.name, 'r+b') as f:
+        f.seek(PAGE)
+        f.write(body(size - PAGE))
+    return file.name
+
+
+def extents(image, name, reserved=False):
+    """(logical block, block) of a file's content, from debugfs: written ones, or those that are only reserved; tree
+    blocks left out."""
     out = []
     for line in run('debugfs', '-R', 'dump_extents -l ' + name, image).splitlines():
         found = re.search(r'(\d+) -\s+(\d+)\s+(\d+) -\s+(\d+)\s+(\d+)\s*(\S*)', line)
-        if found and found.group(6) != 'Uninit':
+        if found and (found.group(6) == 'Uninit') == reserved:
             logical, last, block = int(found.group(1)), int(found.group(2)), int(found.group(3))
             out += [(logical + n, block + n) for n in range(last - logical + 1)]
     return out
@@ -113,12 +152,26 @@ def ntfs(tree, image):
     os.setxattr(os.path.join(mount, 'dir0/file0.txt'), 'user.side', body(5000))
     run('umount', mount)
     lines = []
+    # ntfs-3g leaves a deleted file's runs in its record.
+    name = 'dir1/file7.txt'
+    gone = re.search(r'r/r (\d+)-128-(\d+):\t%s' % name, run('fls', '-r', '-p', image))
+    deleted = ntfs_stream(image, gone.group(1), gone.group(2), '/' + name)
+    run('ntfs-3g', image, mount)
+    os.remove(os.path.join(mount, name))
+    run('umount', mount)
+    bitmap = run('icat', image, '6', text=False)
+    is_free = lambda cluster: not bitmap[cluster // 8] >> (cluster % 8) & 1
+    for line in deleted:
+        first = (line[4] - NTFS_START) // BLOCK
+        assert all(is_free(first + n) for n in range((line[5] + BLOCK - 1) // BLOCK)), line
+        # What is behind its end belongs to the same file that is gone.
+        lines.append(['deleted', *line[1:]])
+    taken = {(line[4] - NTFS_START) // BLOCK + n for line in deleted for n in range((line[5] + BLOCK - 1) // BLOCK)}
     for line in run('fls', '-r', '-p', image).splitlines():
         found = re.match(r'r/r (\d+)-128-(\d+):\t(.*)', line)
         if found and not found.group(3).startswith('$'):
             lines += ntfs_stream(image, found.group(1), found.group(2), '/' + found.group(3))
-    bitmap = run('icat', image, '6', text=False)
-    free = [c for c in range(NTFS_SIZE // BLOCK - 1) if not bitmap[c // 8] >> (c % 8) & 1]
+    free = [c for c in range(NTFS_SIZE // BLOCK - 1) if is_free(c) and c not in taken]
     lines += [[*line[:3], '-', *line[4:]] for line in runs('unallocated', 'p2', '-', NTFS_START, [(c, c) for c in free])]
     return lines
 
@@ -140,13 +193,16 @@ def main():
         f.truncate(DISK_SIZE)
     sector = lambda offset: str(offset // 512)
     run('sgdisk', '-n', '1:%s:%s' % (sector(EXT_START), sector(EXT_START + EXT_SIZE - 1)), '-t', '1:8300',
-        '-n', '2:%s:%s' % (sector(NTFS_START), sector(NTFS_START + NTFS_SIZE - 1)), '-t', '2:0700', disk)
+        '-n', '2:%s:%s' % (sector(NTFS_START), sector(NTFS_START + NTFS_SIZE - 1)), '-t', '2:0700',
+        '-n', '3:%s:%s' % (sector(SWAP_START), sector(SWAP_START + SWAP_SIZE - 1)), '-t', '3:8200', disk)
+    swap = swap_space(SWAP_SIZE)
+    lines.append(['swap', 'p3', '-', '-', SWAP_START + PAGE, SWAP_SIZE - PAGE])
     with open(disk, 'r+b') as f:
-        for start, part in ((EXT_START, ext), (NTFS_START, nt)):
+        for start, part in ((EXT_START, ext), (NTFS_START, nt), (SWAP_START, swap)):
             f.seek(start)
             f.write(open(part, 'rb').read())
     # Behind the table, between the partitions, and behind the last one up to the backup table.
-    gaps = [(34 * 512, EXT_START), (EXT_START + EXT_SIZE, NTFS_START), (NTFS_START + NTFS_SIZE, DISK_SIZE - 33 * 512)]
+    gaps = [(34 * 512, EXT_START), (EXT_START + EXT_SIZE, NTFS_START), (SWAP_START + SWAP_SIZE, DISK_SIZE - 33 * 512)]
     lines += [['unpartitioned', 'unpartitioned', '-', '-', start, end - start] for start, end in gaps]
     with open(os.path.join(HERE, 'map.tsv'), 'w') as f:
         f.writelines('\t'.join(map(str, line)) + '\n' for line in lines)

@@ -181,5 +181,6 @@ keep disk.raw.gz disk.raw.zstd disk.raw.xz disk.raw.bz2 two.raw.gz disk.raw.tar.
 e() { ewfacquire -u -q -b 64 -B "$(stat -c %s disk.raw)" -o 0 -D text "$@" disk.raw > /dev/null 2>&1; }
 e -t deflated -f encase6 -c deflate:fast -S 2097152
 e -t plain -f encase6 -c deflate:none -S 4194304
+e -t digests -f encase6 -c deflate:best -d sha1 -S 1073741824
 e -t smart -f smart -c deflate:best -S 2097152
-keep deflated.E01 plain.E01 plain.E02 plain.E03 smart.s01 smart.s02 smart.s03 smart.s04 smart.s05
+keep deflated.E01 digests.E01 plain.E01 plain.E02 plain.E03 smart.s01 smart.s02 smart.s03 smart.s04 smart.s05

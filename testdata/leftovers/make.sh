@@ -33,3 +33,14 @@ printf '__REALTIME_TIMESTAMP=1700000000000000\n__MONOTONIC_TIMESTAMP=1\n_BOOT_ID
     /lib/systemd/systemd-journal-remote -o "$work/journal.journal" - 2>/dev/null
 mv "$work/journal.journal" "$work/journal"
 pack journal
+# The same records with one in between that was wiped.
+{
+    printf '%s\n' '[7] [00123] [ts/0] [alice   ] [pts/0       ] [host.example        ] [10.0.0.5       ] [2024-01-01T00:00:00,000000+00:00]' | utmpdump -r 2>/dev/null
+    head -c 384 /dev/zero
+    printf '%s\n' '[7] [00124] [ts/0] [alice   ] [pts/0       ] [host.example        ] [10.0.0.5       ] [2024-01-02T00:00:00,000000+00:00]' | utmpdump -r 2>/dev/null
+} >"$work/wtmp-wiped"
+pack wtmp-wiped
+
+# security-evtx.zst is Security_short_selected.evtx, written by Windows, from the samples of the evtx package 0.8.0
+# (MIT or Apache-2.0, by Omer Ben-Amram). Its two changed forms:
+python3 evtx.py

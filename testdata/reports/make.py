@@ -27,6 +27,14 @@ def finding(number, rule, category, severity, verdict, title, where, **more):
     return record
 
 
+def zone(state, size, scanned, shares, scanned_shares):
+    record = {"state": state} if state else {}
+    record.update({"size": size * MIB, "scanned": scanned * MIB, "unread": 0, "shares": shares})
+    if scanned_shares:
+        record["scanned_shares"] = scanned_shares
+    return record
+
+
 KEY = {"length": 411, "secret_masked": "---- (411 bytes)".replace("----", "----…"),
        "fingerprint": "6b1f0c2a9d3e4f5061728394a5b6c7d8",
        "remedy": "Delete the file and revoke the public key wherever it is authorised."}
@@ -93,6 +101,27 @@ RECORDS = [
      "reason": "LUKS2: the content is encrypted"},
     {"type": "gap", "kind": "damaged", "volume": "p1", "path": "inode:400",
      "reason": "corrupt at byte 0x1c: extent magic: expected 0xf30a, found 0x0"},
+    {"type": "key", "role": "private", "fingerprint": "SHA256:1B7Y4+Rbqfbye+TvbD6HchIcE8nKmTxNjgJb0hJGgg0",
+     "algorithm": "ssh-ed25519", "image": "web%0A1.qcow2", "volume": "p1", "path": "/home/deploy/.ssh/id_ed25519",
+     "inode": 1204, "state": "allocated", "line": 1, "disk_offset": 9 * MIB, "finding": f"{1:016x}",
+     "encrypted": False, "accounts": ["deploy"], "comment": "deploy@build-7"},
+    {"type": "key", "role": "authorized", "fingerprint": "SHA256:1B7Y4+Rbqfbye+TvbD6HchIcE8nKmTxNjgJb0hJGgg0",
+     "algorithm": "ssh-ed25519", "image": "web%0A1.qcow2", "volume": "p1", "path": "/root/.ssh/authorized_keys",
+     "inode": 31, "line": 2, "accounts": ["root"], "limits": ["from"], "comment": "deploy@build-7"},
+    {"type": "history", "time": "2026-02-28T09:59:58.000000000Z", "shell": "bash", "account": "deploy",
+     "command": "mysql -h … -p…", "image": "web%0A1.qcow2", "volume": "p1", "path": "/home/deploy/.bash_history",
+     "inode": 21, "line": 2},
+    {"type": "map", "image": "web%0A1.qcow2", "size": 64 * MIB, "bucket_size": 2 * MIB, "zones": [
+        zone(None, 22, 22, [0] * 20 + [50] + [100] * 10 + [50], [0] * 20 + [50] + [100] * 10 + [50]),
+        zone("allocated", 12, 12, [0, 100, 60, 100, 100, 90, 80, 70] + [0] * 24,
+             [0, 100, 60, 100, 100, 90, 80, 70] + [0] * 24),
+        zone("deleted", 2, 2, [0] * 5 + [10, 20, 30, 40] + [0] * 23, [0] * 5 + [10, 20, 30, 40] + [0] * 23),
+        zone("slack", 1, 1, [0, 1, 40, 1, 1, 10, 1, 1] + [0] * 24, [0, 1, 40, 1, 1, 10, 1, 1] + [0] * 24),
+        zone("unallocated", 23, 3, [0] * 8 + [60] + [100] * 11 + [50] + [0] * 11,
+             [0] * 8 + [60, 70, 5] + [0] * 21),
+        zone("metadata", 2, 1, [50, 50] + [0] * 30, [20, 20] + [0] * 30),
+        zone("unpartitioned", 2, 0, [50] + [0] * 30 + [50], []),
+    ]},
     {"type": "summary", "image": "web%0A1.qcow2",
      "by_severity": {"critical": 4, "high": 3, "medium": 3, "low": 1},
      "by_category": {"private-key": 4, "cloud-key": 2, "password-hash": 1, "leftover": 3,
@@ -102,13 +131,13 @@ RECORDS = [
                   "opaque": 22 * MIB},
      "gaps": {"opaque": 1, "damaged": 1},
      "checks": [
-         {"check": "shell-history", "item": "linux-history", "state": "finding", "count": 2},
-         {"check": "tmp-file", "item": "linux-temporary", "state": "finding", "count": 1},
-         {"check": "machine-id", "item": "linux-identity", "state": "clean"},
-         {"check": "sysprep-state", "item": "windows-users", "state": "not_evaluated",
-          "reason": "no Windows system on this disk"},
+         {"check": "shell-history", "item": "shell history", "state": "finding", "count": 2},
+         {"check": "tmp-file", "item": "temporary files and logs", "state": "finding", "count": 1},
+         {"check": "machine-id", "item": "instance identity", "state": "clean"},
+         {"check": "sysprep-state", "item": "Sysprep", "state": "not_evaluated",
+          "reason": "not applicable: no Windows system on this disk"},
      ],
-     "fail_on": "medium", "failing": 9, "allowed": 0, "in_baseline": 0, "image_sha256": "00ff" * 16,
+     "unchecked": 0, "fail_on": "medium", "failing": 9, "allowed": 0, "in_baseline": 0, "image_sha256": "00ff" * 16,
      "exit_reason": "incomplete"},
 ]
 

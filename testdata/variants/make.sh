@@ -19,12 +19,17 @@ convert snapshot.qcow2 qcow2
 qemu-img snapshot -c before snapshot.qcow2
 convert sparse.vmdk vmdk
 convert stream.vmdk vmdk -o subformat=streamOptimized
+convert flat.vmdk vmdk -o subformat=monolithicFlat
+convert two-gb-sparse.vmdk vmdk -o subformat=twoGbMaxExtentSparse
+convert two-gb-flat.vmdk vmdk -o subformat=twoGbMaxExtentFlat
+printf '<Envelope/>\n' > disk.ovf
+tar --owner=0 --group=0 --mtime=@0 --format=ustar -cf disk.ova disk.ovf stream.vmdk
 convert dynamic.vhd vpc -o force_size=on
 convert fixed.vhd vpc -o subformat=fixed,force_size=on
 convert dynamic.vhdx vhdx
 convert dynamic.vdi vdi
 ewfacquire -u -q -f encase6 -c deflate:best -t disk disk.raw > /dev/null
 tar -czf disk.raw.tar.gz disk.raw
-for name in *.qcow2 *.vmdk *.vhd *.vhdx *.vdi *.E01 disk.raw.tar.gz disk.raw; do
+for name in *.qcow2 *.vmdk *.vhd *.vhdx *.vdi *.E01 *.ova disk.raw.tar.gz disk.raw; do
     zstd -q -19 -f "$name" -o "$here/$name.zst"
 done

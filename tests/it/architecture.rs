@@ -18,7 +18,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("detect", &["error", "rules"]),
     ("ownership", &["error", "filesystem", "io", "location"]),
     ("finding", &["location", "names", "rules"]),
-    ("leftover", &["error", "filesystem", "format", "io", "location", "rules"]),
+    ("keys", &["detect", "location"]),
+    ("leftover", &["error", "filesystem", "format", "io", "keys", "knowngood", "location", "rules"]),
     ("knowngood", &["error", "filesystem", "io"]),
     (
         "sweep",
@@ -37,11 +38,29 @@ const MAY_USE: &[(&str, &[&str])] = &[
         ],
     ),
     ("crosscheck", &["error", "filesystem", "io", "location"]),
-    ("record", &["container", "coverage", "filesystem", "finding", "leftover", "rules", "volume"]),
+    (
+        "record",
+        &[
+            "container",
+            "coverage",
+            "filesystem",
+            "finding",
+            "keys",
+            "leftover",
+            "location",
+            "redact",
+            "rules",
+            "volume",
+        ],
+    ),
     ("policy", &["error"]),
+    ("redact", &["location"]),
     (
         "report",
-        &["coverage", "error", "finding", "leftover", "location", "names", "record", "rules", "volume"],
+        &[
+            "coverage", "error", "finding", "keys", "leftover", "location", "names", "record", "rules",
+            "volume",
+        ],
     ),
 ];
 

@@ -159,7 +159,7 @@ fn completions_and_the_manual_page_name_every_command() {
     let page = stdout(&run(folder.path(), &["man"]));
     for shell in ["bash", "zsh", "fish"] {
         let script = stdout(&run(folder.path(), &["completions", shell]));
-        for command in ["scan", "info", "ls", "cat", "crosscheck", "rules", "checks"] {
+        for command in ["scan", "info", "ls", "cat", "crosscheck", "keys", "rules", "checks", "explain"] {
             assert!(script.contains(command), "{shell}: {command}");
             assert!(page.contains(command), "man: {command}");
         }
@@ -173,4 +173,28 @@ fn a_key_for_fingerprints_has_to_be_long_enough() {
     let output = run(folder.path(), &["scan", "--key", "short.key", "zeros.raw"]);
     assert_eq!(code(&output), 2);
     assert!(stderr(&output).contains("at least 16 bytes, found 10"), "{}", stderr(&output));
+}
+
+#[test]
+fn the_cost_of_rules_is_counted_keyword_by_keyword() {
+    let folder = folder();
+    // 100 mentions of a host, 20 of which could be followed by a password, and one that is.
+    let mut text = "see https://example.net/page for more\n".repeat(80);
+    text.push_str(&"https://example.net:8080 and someone@example.net\n".repeat(20));
+    text.push_str("https://deploy:kq7Zt2VbX9sLm4@registry.corp-internal.net/v2\n");
+    text.push_str(&"\n".repeat(4096));
+    fs::write(folder.path().join("text.raw"), text).unwrap();
+    let output = run(folder.path(), &["rules", "cost", "text.raw", "--top", "4000"]);
+    assert_eq!(code(&output), 0, "{}", stderr(&output));
+    let text = stdout(&output);
+    let (rules, keywords) = text.split_once("keyword\n").unwrap();
+    let numbers =
+        |line: &str| -> Vec<f64> { line.split_whitespace().map_while(|word| word.parse().ok()).collect() };
+    let rule = numbers(rules.lines().find(|line| line.ends_with("  http-url-password")).unwrap());
+    let keyword = numbers(keywords.lines().find(|line| line.ends_with("  https://")).unwrap());
+    // Per MB of 8,213 bytes: hits, and what is left of them behind the gate; matches are counted as they are.
+    let (hits, runs) = (rule[1] * 0.0082, rule[2] * 0.0082);
+    assert!((100.0..102.5).contains(&hits) && (0.9..25.0).contains(&runs) && rule[3] == 1.0, "{rule:?}");
+    assert_eq!(keyword[0], rule[1]);
+    assert_eq!(code(&run(folder.path(), &["rules", "cost", "missing.raw"])), 2);
 }

@@ -41,7 +41,44 @@ fn found(scanned: &Scanned) -> BTreeSet<(String, String, String)> {
 
 #[test]
 fn secrets_that_the_bytes_do_not_show_are_found_under_their_member() {
-    let expected = [("/overflow.db", "notes/row 1000", "2BA")];
+    let expected = [
+        ("/overflow.db", "notes/row 1000", "2BA"),
+        ("/database.tar.gz", "overflow.db!/notes/row 1000", "2BA"),
+        // Its pages are on the free list, and still name one another.
+        ("/deleted.db", "free list/page 14", "2BB"),
+        ("/freed.db", "notes/page 13 freed at 978", "2BC"),
+        ("/live.db-wal", "page 19 at 8440/row 1000", "2BD"),
+        ("/blob.db", "notes/row 7000/column 1!/gzip", "2BE"),
+        // A text in UTF-16 is seen as it lies there, and lies in one piece.
+        ("/wide.db", "", "2BF"),
+        ("/security.evtx", "record 7", "2BG"),
+        ("/system.hive", "Vendor/Agent", "2BH"),
+        ("/system.hive", "free cell at 0x3244", "2BI"),
+        ("/ZSTD.journal", "entry 1", "2BJ"),
+        ("/LZ4.journal", "entry 1", "2BK"),
+        ("/XZ.journal", "entry 1", "2BL"),
+        ("/objects.pack", "418c2c2d316be1a99c074583fd55228bf9035fd8", "2BM"),
+        ("/loose", "zlib", "2BN"),
+        ("/w9.gzdio.rpm", "./opt/conf", "2BO"),
+        ("/w7.xzdio.rpm", "./opt/conf", "2BP"),
+        ("/w19.zstdio.rpm", "./opt/conf", "2BQ"),
+        ("/lzma2.7z", "in/dir/one", "2BR"),
+        ("/lzma2.7z", "in/dir/two", "2BS"),
+        ("/lzma.7z", "in/lzma", "2BT"),
+        ("/bzip2.7z", "in/bzip2", "2BU"),
+        ("/deflate.7z", "in/deflate", "2BV"),
+        ("/alone.lzma", "lzma", "2BX"),
+        ("/packed.pdf", "object 5", "2BY"),
+        ("/secret.yaml", "base64", "2BZ"),
+        ("/one-line.env", "base64", "2CA"),
+        ("/short.txt", "base64", "2CB"),
+        ("/dump.hex", "hex", "2CC"),
+        ("/encoded.ps1", "base64", "2CD"),
+        ("/gzipped.b64", "base64@11!/gzip", "2CE"),
+        ("/url.txt", "base64", "2CF"),
+        ("/mail.gz", "gzip!/base64", "2CG"),
+        ("/long.eml", "base64", "2CH"),
+    ];
     let expected: BTreeSet<_> =
         expected.map(|(path, member, secret)| (path.into(), member.into(), secret.into())).into();
     assert_eq!(found(planted()), expected);
@@ -81,7 +118,10 @@ fn what_lies_on_the_disk_has_its_place_there() {
             assert_eq!(here.get(..8), Some(&b"A\0K\0I\0A\0"[..]), "{place:?}");
         } else {
             // Where the text starts that encodes it.
-            assert!(place.member.as_deref().unwrap().contains('@'), "{place:?}");
+            let member = place.member.as_deref().unwrap();
+            assert!(member.contains("base64") || member == "hex", "{place:?}");
+            let text = std::str::from_utf8(&here[..16]).unwrap();
+            assert!(text.bytes().all(|byte| byte.is_ascii_alphanumeric()), "{place:?}: {text}");
         }
         assert!(!secret.is_empty());
     }
@@ -103,7 +143,7 @@ fn gaps(scanned: &Scanned) -> Vec<(String, GapKind)> {
 #[test]
 fn what_is_locked_is_named() {
     let expected = [
-        ("/locked.7z!/locked", GapKind::Limited),
+        ("/locked.7z!/in/locked", GapKind::Limited),
         ("/locked.pdf", GapKind::Limited),
         ("/sealed.7z", GapKind::Limited),
     ];
@@ -241,4 +281,81 @@ fn a_template_of_a_log_that_is_its_own_value_ends() {
     let started = std::time::Instant::now();
     decode(&log);
     assert!(started.elapsed() < Duration::from_secs(10));
+}
+
+/// A pack with these objects: kind, base or nothing, and what was deflated.
+fn pack(objects: &[(u8, Option<u8>, Vec<u8>)]) -> Vec<u8> {
+    use std::io::Write as _;
+    let mut bytes = b"PACK\0\0\0\x02".to_vec();
+    bytes.extend((objects.len() as u32).to_be_bytes());
+    for (kind, back, data) in objects {
+        let mut size = data.len() >> 4;
+        bytes.push((kind << 4) | (data.len() & 15) as u8 | if size > 0 { 0x80 } else { 0 });
+        while size > 0 {
+            bytes.push((size & 127) as u8 | if size > 127 { 0x80 } else { 0 });
+            size >>= 7;
+        }
+        bytes.extend(back);
+        let mut encoder = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::best());
+        encoder.write_all(data).unwrap();
+        bytes.extend(encoder.finish().unwrap());
+    }
+    bytes
+}
+
+#[test]
+fn deltas_that_make_much_out_of_little_stop_at_the_budget() {
+    // A base of 64 KiB, and deltas of which each copies it 200 times.
+    let number = |mut value: usize| {
+        let mut bytes = Vec::new();
+        while value > 127 {
+            bytes.push((value & 127) as u8 | 0x80);
+            value >>= 7;
+        }
+        bytes.push(value as u8);
+        bytes
+    };
+    let base = pack(&[(3, None, vec![b'x'; 65_536])]);
+    let mut delta = [number(65_536), number(65_536 * 200)].concat();
+    delta.extend([0x80; 200]);
+    let mut bytes = base.clone();
+    let one = pack(&[(3, None, delta.clone())]);
+    let stream = &one[12..];
+    let header = stream.iter().position(|byte| byte & 0x80 == 0).unwrap() + 1;
+    for _ in 0..100 {
+        let back = bytes.len() - 12;
+        let mut head = stream[..header].to_vec();
+        head[0] = (head[0] & 0x8f) | (6 << 4);
+        bytes.extend(head);
+        assert!((128..16_512).contains(&back) || back < 128);
+        if back >= 128 {
+            bytes.push(0x80 | ((back - 128) >> 7) as u8);
+        }
+        bytes.push((if back < 128 { back } else { back - 128 } & 127) as u8);
+        bytes.extend(&stream[header..]);
+    }
+    bytes[8..12].copy_from_slice(&101_u32.to_be_bytes());
+    let started = std::time::Instant::now();
+    let (out, cuts) = decode(&bytes);
+    assert!(out <= (4 << 20) + 4 * bytes.len() as u64, "{out}");
+    assert_eq!(cuts, [Kind::LimitExceeded]);
+    assert!(started.elapsed() < Duration::from_secs(20));
+}
+
+#[test]
+fn objects_upon_objects_that_come_later_or_never_are_named() {
+    let delta = vec![1, 1, 1, b'y'];
+    let (out, cuts) = decode(&pack(&[(6, Some(5), delta), (3, None, b"z".to_vec())]));
+    assert_eq!((out, cuts), (1, vec![Kind::Unsupported]));
+}
+
+#[test]
+fn a_key_whose_coded_text_a_rule_knows_is_told_once() {
+    let key = fixture("leftovers/rsa-pkcs1");
+    let mut bytes = format!("data:\n  tls.key: {}\n", data_encoding::BASE64.encode(&key)).into_bytes();
+    bytes.resize(1 << 16, 0);
+    let file = image(&bytes);
+    let scanned = scan(file.path(), &Options { all_verdicts: true, ..Options::default() });
+    let rules: Vec<_> = scanned.findings.iter().map(|finding| finding.rule.as_str()).collect();
+    assert_eq!(rules, ["base64-private-key"]);
 }

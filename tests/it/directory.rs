@@ -157,8 +157,8 @@ fn what_may_not_be_read_is_a_gap_with_its_name() {
     fs::write(folder.path().join("open"), line()).unwrap();
     fs::write(folder.path().join("closed"), line()).unwrap();
     fs::create_dir(folder.path().join("shut")).unwrap();
-    fs::set_permissions(folder.path().join("closed"), fs::Permissions::from_mode(0)).unwrap();
-    fs::set_permissions(folder.path().join("shut"), fs::Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(folder.path().join("closed"), fs::Permissions::from_mode(0o0)).unwrap();
+    fs::set_permissions(folder.path().join("shut"), fs::Permissions::from_mode(0o0)).unwrap();
     if fs::read(folder.path().join("closed")).is_ok() {
         println!("skipped: permissions do not bind this user");
         return;

@@ -368,6 +368,24 @@ fn files_removed_from_ext2_keep_content_and_last_name() {
     assert_eq!(fs.paths(medium).unwrap().all, [&b"/home/a-third-name"[..], b"/odd/medium-again.txt"]);
 }
 
+#[test]
+fn a_name_whose_inode_was_wiped_is_noted_by_its_directory() {
+    let mut bytes = fixture("ext2.img");
+    let fs = opened(bytes.clone());
+    let number = u32::try_from(fs.find(b"/tiny").unwrap().0).unwrap();
+    // A directory record: inode, its own length, the name's length, type, name.
+    let record = |at: &usize| {
+        bytes[*at..].starts_with(&number.to_le_bytes()) && &bytes[at + 6..at + 12] == b"\x04\x01tiny"
+    };
+    let at = (0..bytes.len() - 12).step_by(4).find(record).unwrap();
+    bytes[at..at + 4].fill(0);
+    let fs = opened(bytes);
+    let (entries, problems) = walk(fs.as_ref());
+    assert_eq!(problems, Vec::<String>::new());
+    let root = entries.iter().find(|entry| entry.id == fs.root()).unwrap();
+    assert_eq!(root.notes, ["once held tiny (its inode has been wiped)"]);
+}
+
 /// What was removed before the image was made, by path.
 const REMOVED: &[&str] =
     &["/dir/big", "/dir/pieces", "/gone-dir/a", "/gone-dir/sub/b", "/link-slow", "/secret.txt"];
@@ -571,7 +589,8 @@ impl ReadAt for Mutated {
 
 #[test]
 fn mutated_metadata_never_panics_and_ends_in_time() {
-    for name in ["journal-v3", "reused", "inline", "ext2", "unwritten", "bigalloc"] {
+    for name in ["journal-v3", "reused", "planted", "inline", "ext2", "deleted-ext2", "unwritten", "bigalloc"]
+    {
         let image = Arc::new(fixture(&format!("{name}.img")));
         let whole = opened_volume(Arc::clone(&image) as Arc<dyn ReadAt>);
         // Places that hold something and are no content of files.

@@ -395,6 +395,31 @@ fn random_damage_never_stops_the_reader() {
     }
 }
 
+#[test]
+fn random_damage_to_indexes_and_the_change_journal_never_stops_the_reader() {
+    let image = fixture("planted");
+    let ntfs = open(image.clone());
+    let streams = walk(&*ntfs).0.into_iter().flat_map(|entry| entry.streams).filter(|stream| {
+        let name = stream.name.shown().unwrap_or_default();
+        name == "$J" || name.ends_with("$I30")
+    });
+    let runs: Vec<_> = streams.flat_map(|stream| stream.runs().to_vec()).collect();
+    assert!(runs.len() > 1, "{runs:?}");
+    for round in 1..=40_u64 {
+        let mut random = Random(round.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
+        let mut damaged = image.clone();
+        for _ in 0..200 {
+            let run = runs[random.below(runs.len())];
+            let Place::At(start) = run.place else { continue };
+            let at = usize::try_from(start).unwrap() + random.below(usize::try_from(run.length).unwrap());
+            damaged[at] = [0, 0xff, 1, 0x80][random.below(4)];
+        }
+        let started = std::time::Instant::now();
+        exercise(damaged);
+        assert!(started.elapsed().as_secs() < 20, "round {round}: {:?}", started.elapsed());
+    }
+}
+
 /// Volume offset of record `number` of an undamaged fixture.
 fn record_offset(image: &[u8], number: u64) -> usize {
     let table = open(image.to_vec()).entry(EntryId(0)).unwrap();

@@ -1,9 +1,11 @@
 //! Reports made of the records in `testdata/reports/scan.jsonl`, compared with files that a person has read.
 
 use residue::finding::Finding;
+use residue::location::State;
 use residue::record::{EntryFacts, Record};
-use residue::report::{self, OwnedRecord, Settings};
+use residue::report::{self, OwnedRecord, Settings, words};
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufReader, Write};
 use std::path::{Path, PathBuf};
@@ -157,7 +159,7 @@ fn a_finding_has_the_fields_of_the_schema_in_its_order() {
 }
 
 /// A finding whose every text is hostile.
-fn hostile() -> OwnedRecord {
+pub(crate) fn hostile() -> OwnedRecord {
     let mut records = records();
     let OwnedRecord::Finding(finding) = records.remove(1) else { panic!("the second record is a finding") };
     let bad = "\x1b]0;x\x07\u{202e}\r\n<script>alert(1)</script>\"';=cmd|' /C calc'!A0,]]>";
@@ -168,6 +170,7 @@ fn hostile() -> OwnedRecord {
         remedy: bad.to_owned(),
         evidence: vec![bad.to_owned()],
         known_good: Some(bad.to_owned()),
+        checks: vec![bad.to_owned()],
         secret_shown: Some(bad.to_owned()),
         ..*finding
     };
@@ -263,11 +266,60 @@ fn many(number: usize) -> Vec<OwnedRecord> {
     records
 }
 
+/// The example scan with `number` findings that differ in all that readers sort and search by.
+pub(crate) fn varied(number: usize) -> Vec<OwnedRecord> {
+    let example = records();
+    let mut records: Vec<OwnedRecord> = Vec::new();
+    let findings: Vec<&Finding> = example
+        .iter()
+        .filter_map(|record| match record {
+            OwnedRecord::Finding(finding) => Some(finding.as_ref()),
+            _ => None,
+        })
+        .collect();
+    let states = [State::Allocated, State::Unallocated, State::Deleted, State::Slack, State::Journal];
+    let mut made: BTreeMap<String, u64> = BTreeMap::new();
+    let more = (0..number).map(|count| {
+        let mut finding = Finding::clone(findings[count % findings.len()]);
+        finding.id = format!("{count:016x}");
+        finding.pair = None;
+        finding.fingerprint = finding.fingerprint.map(|_| format!("{count:032x}"));
+        finding.place.state = Some(states[count / findings.len() % states.len()]);
+        if let Some(path) = &finding.place.path {
+            finding.place.path = Some(format!("/srv/app-{}{path}", count % 97));
+        }
+        let spread = u64::try_from(count).unwrap() * 7919 * 4096 % (64 << 20);
+        finding.place.disk_offset = Some(spread);
+        *made.entry(words::severity(finding.severity).to_owned()).or_default() += 1;
+        OwnedRecord::Finding(Box::new(finding))
+    });
+    let more: Vec<OwnedRecord> = more.collect();
+    let failing = more.iter().filter(|record| match record {
+        OwnedRecord::Finding(finding) => report::fails(finding, words::SEVERITIES[2]),
+        _ => false,
+    });
+    let failing = u64::try_from(failing.count()).unwrap();
+    let mut more = Some(more);
+    for record in example {
+        match record {
+            OwnedRecord::Finding(_) => records.extend(more.take().into_iter().flatten()),
+            OwnedRecord::Summary(mut summary) => {
+                summary.by_severity = std::mem::take(&mut made);
+                summary.failing = failing;
+                summary.exit_reason = residue::record::ExitReason::Findings;
+                records.push(OwnedRecord::Summary(summary));
+            }
+            other => records.push(other),
+        }
+    }
+    records
+}
+
 #[test]
 fn a_page_of_many_findings_names_each_and_stays_small() {
     let number = 6000;
     let page = render("html", &many(number), false);
-    assert!(page.matches("class=\"finding\"").count() >= number);
+    assert!(page.matches(" data-severity=\"").count() >= number);
     assert!(page.len() < number * 2000, "{} bytes", page.len());
 }
 
@@ -277,8 +329,10 @@ fn a_page_loads_nothing_and_runs_one_known_script() {
     records.insert(1, hostile());
     let page = render("html", &records, false);
     assert_eq!(page.matches("<script").count(), 1);
+    // Links lead to places of the page itself.
+    assert_eq!(page.matches("href=").count(), page.matches("href=\"#").count());
     assert!(page.contains("default-src 'none'") || page.contains("default-src &#39;none&#39;"));
-    for outside in ["http://", "https://", "src=", "href=", "url(", "@import", "onerror", "onload"] {
+    for outside in ["http://", "https://", "src=", "url(", "@import", "onerror", "onload"] {
         assert!(!page.contains(outside), "{outside}");
     }
 }

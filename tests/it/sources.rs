@@ -24,7 +24,10 @@ fn every_image_of_a_folder_is_scanned_and_the_worst_decides() {
     };
     let disk = fixture("containers/disk.raw");
     put("2025/server.qcow2", &fixture("containers/outside/snapshot.qcow2"));
-    put("2025/blank.raw", &vec![0; 1 << 20]);
+    put("2025/blank.raw", b"");
+    let blank =
+        fs::OpenOptions::new().write(true).open(folder.path().join("archive/2025/blank.raw")).unwrap();
+    blank.set_len(1 << 20).unwrap();
     put("a/parts.001", &disk[..4 << 20]);
     put("a/parts.002", &disk[4 << 20..]);
     put("a/parts.vmdk", &fixture("containers/parts.vmdk"));
@@ -74,7 +77,7 @@ fn a_folder_of_images_scanned_as_a_tree_says_how_to_scan_the_images() {
 fn stored_digests_are_compared_and_a_difference_is_said() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("disk.E01");
-    let sound = fixture("containers/deflated.E01");
+    let sound = fixture("containers/digests.E01");
     fs::write(&path, &sound).unwrap();
     let options = Options { verify: true, ..Options::default() };
     let verified = scan(&path, &options);
@@ -128,12 +131,12 @@ fn info_says_of_every_container_what_is_known_of_it() {
     let cases: [(&str, &[&str]); 8] = [
         ("snapshots.qcow2", &["qcow2 version 3", "snapshots   before, after a write", "encryption  none"]),
         ("zstd.qcow2", &["compression zstd", "of it compressed"]),
-        ("overlay.qcow2", &["parent      base.raw", "cannot be had"]),
+        ("overlay.qcow2", &["parent      base.qcow2", "cannot be had"]),
         ("stream-optimized.vmdk", &["vmdk version streamOptimized", "compression zlib", "cid"]),
-        ("dynamic.vhd", &["vhd version dynamic", "creator     qemu", "uuid"]),
+        ("dynamic.vhd", &["vhd version dynamic", "creator     qem2", "uuid"]),
         ("dynamic.vhdx", &["vhdx version dynamic", "creator     QEMU", "data write"]),
         ("dynamic.vdi", &["vdi version 1.1 dynamic", "creator     QEMU", "uuid"]),
-        ("deflated.E01", &["ewf version 1 segments", "compression zlib", "md5", "sha1"]),
+        ("digests.E01", &["ewf version 1 segments", "compression zlib", "md5", "sha1"]),
     ];
     for (name, expected) in cases {
         fs::write(folder.path().join(name), fixture(&format!("containers/{name}"))).unwrap();

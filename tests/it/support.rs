@@ -68,7 +68,7 @@ pub(crate) fn scan(path: &Path, options: &Options) -> Scanned {
             Record::Scan(header) => scanned.header = Some(header.clone()),
             Record::Finding(finding) => scanned.findings.push(finding.clone()),
             Record::Gap(gap) => scanned.gaps.push(gap.clone()),
-            Record::Summary(_) => {}
+            _ => {}
         }
         Ok(())
     });

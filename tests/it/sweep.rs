@@ -170,7 +170,15 @@ fn found(disk: Vec<u8>, laid: Laid, unit: u64, threads: usize) -> Found {
     let ground = Ground::new(vec![land]);
     let mut found = Found::new();
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-    let job = Job { disk: &bytes, ground: &ground, encoded: &[], unit, start: 0, budget: u64::MAX };
+    let job = Job {
+        disk: &bytes,
+        ground: &ground,
+        encoded: &[],
+        unit,
+        start: 0,
+        budget: u64::MAX,
+        watch: |_| false,
+    };
     let mut events = Vec::new();
     pool.install(|| {
         sweep::sweep(&job, (&engine().prefilter, &engine().detector), &mut |event| {

@@ -1,6 +1,7 @@
 //! Extents in disk order, and grain directories and tables ("Grain Directory", "Grain Table").
 
 use super::header::Header;
+use super::stream::Stream;
 use crate::container::codec::Codec;
 use crate::container::residual::Used;
 use crate::container::sparse::{Layout, Piece, Place, peek};
@@ -76,6 +77,8 @@ impl Layout for Extents {
         let mut sparse = false;
         for (range, extent) in &self.list {
             match extent {
+                // Without its tables nobody can say what they do not refer to.
+                Extent::Sparse(extent) if extent.stream.is_some() => return Ok(false),
                 Extent::Sparse(extent) => {
                     sparse = true;
                     extent.add_metadata(used)?;
@@ -110,12 +113,19 @@ pub(super) struct SparseExtent {
     fixed: Vec<Range<u64>>,
     redundant_at: Option<u64>,
     directory_length: u64,
+    /// What there is instead of tables, where the file breaks off before them.
+    stream: Option<Stream>,
 }
 
 impl SparseExtent {
     /// The extent that `header` describes, in `source`, which has number `file`.
     pub(super) fn new(header: &Header, file: usize, source: Arc<dyn ReadAt>) -> Result<Self> {
+        let stream = match header.is_cut() {
+            true => Some(Stream::read(source.as_ref(), header)?),
+            false => None,
+        };
         let extent = Self {
+            stream,
             source,
             file,
             capacity: header.capacity_bytes(),
@@ -128,7 +138,9 @@ impl SparseExtent {
             redundant_at: header.redundant_at(),
             directory_length: header.directory_length(),
         };
-        extent.check_room()?;
+        if extent.stream.is_none() {
+            extent.check_room()?;
+        }
         Ok(extent)
     }
 
@@ -186,6 +198,9 @@ impl SparseExtent {
         }
         let (grain, inside) = (offset / self.grain, offset % self.grain);
         let (table, index) = (grain / self.table_entries, grain % self.table_entries);
+        if let Some(stream) = &self.stream {
+            return self.in_stream(stream, base, offset, left, unallocated);
+        }
         let grains_left = self.table_entries.saturating_sub(index);
         let table_rest = grains_left.saturating_mul(self.grain).saturating_sub(inside);
         let entry = self.directory_at.saturating_add(table.saturating_mul(4));
@@ -211,6 +226,35 @@ impl SparseExtent {
             Ok(place) => Piece { length: rest, place },
             Err(error) => Piece::missing(rest, &error),
         }
+    }
+
+    /// As [`locate`](Self::locate), without tables.
+    fn in_stream(&self, stream: &Stream, base: u64, offset: u64, left: u64, unallocated: &Place) -> Piece {
+        let (number, inside) = (offset / self.grain, offset % self.grain);
+        if let Some(marker) = stream.grain(number) {
+            let length = self.grain.saturating_sub(inside);
+            return match self.compressed(base, number, marker) {
+                Ok(place) => Piece { length, place },
+                Err(error) => Piece::missing(length, &error),
+            };
+        }
+        let table = number / self.table_entries;
+        let next = stream.next_grain(number).unwrap_or(u64::MAX);
+        let (place, table_end) = match stream.has_table(table) {
+            true => (unallocated.clone(), table.saturating_add(1)),
+            false => {
+                let reason = Arc::clone(&stream.reason);
+                let end = stream.next_table(table).unwrap_or(u64::MAX);
+                (Place::Missing { kind: Kind::Truncated, reason }, end)
+            }
+        };
+        let end = next.min(table_end.saturating_mul(self.table_entries)).saturating_mul(self.grain);
+        Piece { length: end.saturating_sub(offset).clamp(1, left), place }
+    }
+
+    /// Why the extent is not whole, where it breaks off.
+    pub(super) fn cut(&self) -> Option<String> {
+        self.stream.as_ref().map(|stream| stream.reason.to_string())
     }
 
     /// The compressed grain whose marker is at byte `at`.

@@ -1,6 +1,6 @@
 //! The header of a sparse extent ("Hosted Sparse Extents", "Stream-Optimized Compressed Sparse Extents").
 
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Result};
 use crate::io::{Fields, ReadAt, read_vec};
 use std::ops::Range;
 
@@ -33,13 +33,17 @@ pub(super) struct Header {
     /// Where this header stands, and the first one where this is a footer.
     places: Vec<Range<u64>>,
     unclean: bool,
+    /// Where the first grain may stand, in sectors.
+    overhead: u64,
+    /// Whether the footer that has the grain directory is not there.
+    cut: bool,
 }
 
 impl Header {
     /// Reads the header, or the footer that replaces it.
     ///
     /// # Errors
-    /// [`Kind::Truncated`] where the footer is not there, [`Kind::Corrupt`] and [`Kind::Unsupported`] by name.
+    /// [`Kind::Corrupt`](crate::error::Kind::Corrupt) and [`Kind::Unsupported`](crate::error::Kind::Unsupported) by name.
     pub(super) fn read(file: &dyn ReadAt) -> Result<Self> {
         let first = Self::read_at(file, 0)?;
         if first.directory != AT_END {
@@ -47,9 +51,11 @@ impl Header {
         }
         // The footer is the last sector but one; an end-of-stream marker follows it.
         let at = file.size().saturating_sub(2 * SECTOR);
-        let footer = Self::read_at(file, at).map_err(|error| {
-            Error::new(Kind::Truncated, "the footer of the stream is not there").at(at).with_source(error)
-        })?;
+        let footer = match Self::read_at(file, at) {
+            Ok(footer) if footer.directory != AT_END => footer,
+            // The stream breaks off; its grains say themselves where they belong.
+            _ => return Self { cut: true, ..first }.check(file),
+        };
         // A marker stands before the footer and one behind it.
         let footer_place = at.saturating_sub(SECTOR)..at.saturating_add(2 * SECTOR);
         let places = vec![0..SECTOR, footer_place];
@@ -83,6 +89,8 @@ impl Header {
             descriptor: start.saturating_mul(SECTOR)..start.saturating_add(length).saturating_mul(SECTOR),
             places: std::iter::once(at..at.saturating_add(SECTOR)).collect(),
             unclean: fields.u8(72)? != 0,
+            overhead: fields.le_u64(64)?,
+            cut: false,
         })
         .and_then(|header| header.check_method(fields.le_u16(77)?))
     }
@@ -108,6 +116,9 @@ impl Header {
         if self.capacity.checked_mul(SECTOR).is_none() {
             return Err(Error::corrupt(12, "VMDK capacity", "below 2^55 sectors", self.capacity));
         }
+        if self.cut && self.is_compressed() {
+            return Ok(self);
+        }
         let at = self.directory_at();
         if self.directory == 0 || self.directory == AT_END {
             return Err(Error::corrupt(56, "VMDK grain directory", "a sector", self.directory));
@@ -125,6 +136,16 @@ impl Header {
 
     pub(super) fn grain_bytes(&self) -> u64 {
         self.grain_sectors.saturating_mul(SECTOR)
+    }
+
+    /// Whether the stream breaks off before its grain directory.
+    pub(super) fn is_cut(&self) -> bool {
+        self.cut
+    }
+
+    /// Byte offset behind the header and the descriptor.
+    pub(super) fn overhead(&self) -> u64 {
+        self.overhead.max(1).saturating_mul(SECTOR)
     }
 
     /// Byte offset of the grain directory.

@@ -7,6 +7,7 @@
 mod descriptor;
 mod extents;
 mod header;
+mod stream;
 
 use super::reference::{self, ParentName, sibling};
 use super::sparse::{Place, Sparse};
@@ -164,6 +165,11 @@ fn finish(
     if let Some(parent) = &parent {
         notes.extend(descriptor.check_parent(parent.facts()));
     }
+    let cut = |extent: &Extent| match extent {
+        Extent::Sparse(sparse) => sparse.cut(),
+        _ => None,
+    };
+    let unread = extents.iter().filter_map(|(_, extent)| cut(extent)).collect();
     let extents = Extents::new(extents, unallocated);
     let facts = Facts {
         format: FORMAT.name,
@@ -174,6 +180,7 @@ fn finish(
         creator: descriptor.tools_version.clone(),
         identifiers: descriptor.identifiers(),
         parent: descriptor.parent_name().map(escape),
+        unread,
         notes,
         ..Facts::default()
     };

@@ -3,8 +3,10 @@
 use crate::container::Spool;
 use crate::error::{Error, Kind, Result};
 use crate::io::{Access, ReadAt, from_file};
+use crate::location::escape;
 use std::fs::File;
 use std::ops::Range;
+use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -34,7 +36,9 @@ impl SpoolFile {
     /// [`Kind::Io`] where it cannot be made, [`Kind::LimitExceeded`] without free space.
     pub(super) fn new(limits: &Spool) -> Result<Self> {
         let folder = limits.folder.clone().unwrap_or_else(std::env::temp_dir);
-        let failed = |source| Error::io("cannot make a file to unpack into", source).in_file(&folder);
+        // The error as a whole is about the image, not about the folder.
+        let shown = escape(folder.as_os_str().as_bytes());
+        let failed = |source| Error::io(&format!("cannot make a file in {shown} to unpack into"), source);
         let file = tempfile::tempfile_in(&folder).map_err(failed)?;
         let spool = Self { file, folder, limits: limits.clone(), written: 0, checked: 0, size: 0 };
         spool.check_space()?;
@@ -107,8 +111,9 @@ impl SpoolFile {
         if free > RESERVE {
             return Ok(());
         }
-        let message = format!("{free} bytes free to unpack into, {RESERVE} are left to others");
-        Err(Error::new(Kind::LimitExceeded, message).in_file(&self.folder))
+        let folder = escape(self.folder.as_os_str().as_bytes());
+        let message = format!("{folder} has {free} bytes free to unpack into, {RESERVE} are left to others");
+        Err(Error::new(Kind::LimitExceeded, message))
     }
 
     /// The file as a source.

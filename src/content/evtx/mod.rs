@@ -19,6 +19,8 @@ const RECORDS: usize = 512;
 const RECORD_MIN: usize = 28;
 /// Script blocks of which parts are awaited at a time.
 const BLOCKS_MAX: usize = 64;
+/// Bytes of parts that are held.
+const HELD_MAX: usize = 32 << 20;
 
 pub(super) const DECODER: Decoder =
     Decoder { name: "evtx", probe: |head| head.starts_with(b"ElfFile\0"), form: Form::Partial(decode) };
@@ -76,7 +78,10 @@ fn records(chunk: &[u8], base: u64, blocks: &mut Blocks, visit: Visit<'_>) -> Re
 
 /// Script blocks that were logged in several records, by their id.
 #[derive(Default)]
-struct Blocks(BTreeMap<Vec<u8>, BTreeMap<u64, Text>>);
+struct Blocks {
+    parts: BTreeMap<Vec<u8>, BTreeMap<u64, Text>>,
+    held: usize,
+}
 
 impl Blocks {
     /// Takes an event that is a part of a script block, and hands on the block with its last part; gives back
@@ -88,12 +93,13 @@ impl Blocks {
         if *total < 2 || event.block_id.is_empty() {
             return Ok(Some(event));
         }
-        let parts = self.0.entry(event.block_id.clone()).or_default();
+        let parts = self.parts.entry(event.block_id.clone()).or_default();
         parts.insert(*number, script.clone());
+        self.held = self.held.saturating_add(script.bytes.len());
         if to_u64(parts.len()) >= *total {
             self.end(&event.block_id.clone(), visit)?;
-        } else if self.0.len() > BLOCKS_MAX
-            && let Some(first) = self.0.keys().next().cloned()
+        } else if (self.parts.len() > BLOCKS_MAX || self.held > HELD_MAX)
+            && let Some(first) = self.parts.keys().next().cloned()
         {
             self.end(&first, visit)?;
         }
@@ -102,8 +108,9 @@ impl Blocks {
 
     fn end(&mut self, id: &[u8], visit: Visit<'_>) -> Result<()> {
         let mut text = Text::default();
-        let parts = self.0.remove(id).unwrap_or_default();
+        let parts = self.parts.remove(id).unwrap_or_default();
         for part in parts.values() {
+            self.held = self.held.saturating_sub(part.bytes.len());
             text.append(part);
         }
         text.visit(&format!("script block {}", crate::location::escape(id)), visit)
@@ -111,9 +118,47 @@ impl Blocks {
 
     /// Hands on what is left, of which parts are missing.
     fn finish(mut self, visit: Visit<'_>) -> Result<()> {
-        while let Some(id) = self.0.keys().next().cloned() {
+        while let Some(id) = self.parts.keys().next().cloned() {
             self.end(&id, visit)?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A part of a script block, as if it lay at `source` in UTF-16.
+    fn part(number: u64, total: u64, source: u64, script: &str) -> Event {
+        let wide: Vec<u8> = script.encode_utf16().flat_map(u16::to_le_bytes).collect();
+        let mut text = Text::default();
+        text.wide(source, &wide);
+        let (part, parts) = (Some(number), Some(total));
+        Event { part, parts, block: Some(text), block_id: b"1f".to_vec(), ..Event::default() }
+    }
+
+    #[test]
+    fn a_script_block_in_parts_is_handed_on_as_one_with_the_places_of_its_parts() {
+        let mut blocks = Blocks::default();
+        let mut seen = Vec::new();
+        let mut visit = |member: super::super::Member<'_>| {
+            let mut bytes = Vec::new();
+            std::io::Read::read_to_end(member.content, &mut bytes).unwrap();
+            seen.push((member.name.to_vec(), bytes, member.pieces.to_vec()));
+            Ok(())
+        };
+        // The parts come in any order; whatever is no part comes back.
+        assert!(blocks.take(part(2, 2, 9000, "IAQ3EG"), &mut visit).unwrap().is_none());
+        assert!(blocks.take(Event::default(), &mut visit).unwrap().is_some());
+        assert!(blocks.take(part(1, 1, 0, "whole"), &mut visit).unwrap().is_some());
+        assert!(blocks.take(part(1, 2, 5000, "key = AK"), &mut visit).unwrap().is_none());
+        blocks.take(part(1, 3, 100, "rest"), &mut visit).unwrap();
+        blocks.finish(&mut visit).unwrap();
+        let [(name, text, pieces), (_, rest, _)] = seen.as_slice() else { panic!("{seen:?}") };
+        assert_eq!((name.as_slice(), text.as_slice()), (&b"script block 1f"[..], &b"key = AKIAQ3EG"[..]));
+        let places: Vec<_> = pieces.iter().map(|piece| (piece.at, piece.source, piece.width)).collect();
+        assert_eq!(places, [(0, 5000, 2), (8, 9000, 2)]);
+        assert_eq!(rest, b"rest");
     }
 }

@@ -18,6 +18,8 @@ use std::rc::Rc;
 const OBJECT_MAX: u64 = 16 << 20;
 /// Objects kept as bases, in bytes.
 const CACHE_MAX: usize = 64 << 20;
+/// Objects that are known by name, for deltas that name their base so.
+const NAMES_MAX: usize = 2 << 20;
 /// Deltas upon deltas; git itself makes at most 4,095.
 const CHAIN_MAX: usize = 4096;
 /// Bytes that bases may take to resolve, for each byte of the pack and at least.
@@ -121,7 +123,9 @@ impl Pack<'_> {
         };
         self.kinds.push((start, kind));
         let id = id(kind, &data);
-        self.names.insert(id, start);
+        if self.names.len() < NAMES_MAX {
+            self.names.insert(id, start);
+        }
         self.keep(start, &data);
         if kind != What::Tree {
             let name: String = id.iter().map(|byte| format!("{byte:02x}")).collect();

@@ -83,7 +83,9 @@ fn dictionary_size(property: u8) -> Result<u32> {
         return Err(Error::new(Kind::LimitExceeded, "a dictionary of 4 GiB"));
     }
     let size = u64::from(2 | (bits & 1)).checked_shl(bits / 2 + 11).unwrap_or(u64::MAX);
-    u32::try_from(size).map_err(|_| Error::new(Kind::LimitExceeded, format!("a dictionary of {size} bytes")))
+    u32::try_from(size)
+        .ok()
+        .ok_or_else(|| Error::new(Kind::LimitExceeded, format!("a dictionary of {size} bytes")))
 }
 
 fn limited(needed_kib: u32) -> Result<()> {

@@ -113,10 +113,10 @@ impl<'a> Input<'a> {
         Ok(value)
     }
 
-    /// A number of things of which each takes at least one byte or bit of the header.
+    /// A number of things of which each takes at least one byte of the header.
     fn count(&mut self) -> Result<u64> {
         let count = self.number()?;
-        if count > to_u64(self.0.len()).saturating_mul(8) {
+        if count > to_u64(self.0.len()) {
             return Err(wrong("fewer things than the header has room for"));
         }
         Ok(count)

@@ -12,7 +12,7 @@ use std::io::Read;
 /// Start of packed streams.
 const BODY: u64 = 32;
 /// Bytes of a header, packed or not.
-const HEADER_MAX: u64 = 64 << 20;
+const HEADER_MAX: u64 = 16 << 20;
 /// Headers that hold a packed header again.
 const PACKED_MAX: usize = 4;
 

@@ -6,7 +6,8 @@ use super::der::{self, Element, INTEGER, OCTET_STRING, OID, SEQUENCE, bit_len, m
 use super::openssh;
 use super::published;
 use crate::rules::{Severity, Verdict};
-use sha2::{Digest as _, Sha256};
+use curve25519_dalek::EdwardsPoint;
+use sha2::{Digest as _, Sha256, Sha512};
 
 /// What is known of a key.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -207,7 +208,9 @@ fn pkcs8(parts: &[Element<'_>]) -> Option<Parsed> {
             };
             // Version 2 carries the public key in [1].
             let point = parts.iter().find(|part| part.tag == 0x81).and_then(|part| part.content.get(1..));
-            let public = point.filter(|_| name == "Ed25519").map(|point| wire(&[b"ssh-ed25519", point]));
+            let derived = || ed25519_public(secret);
+            let point = point.map(<[u8]>::to_vec).or_else(derived).filter(|_| name == "Ed25519");
+            let public = point.map(|point| wire(&[b"ssh-ed25519", &point]));
             Some(Parsed { kind: name.to_owned(), bits: Some(bits), public, ..Parsed::default() })
         }
         _ => {
@@ -218,6 +221,16 @@ fn pkcs8(parts: &[Element<'_>]) -> Option<Parsed> {
     };
     let _ = oid;
     parsed.map(|parsed| Parsed { format: "PKCS#8", ..parsed })
+}
+
+/// The public key of an Ed25519 seed (RFC 8032, section 5.1.5).
+fn ed25519_public(seed: &[u8]) -> Option<Vec<u8>> {
+    if seed.len() != 32 {
+        return None;
+    }
+    let digest = Sha512::digest(seed);
+    let scalar: [u8; 32] = digest.get(..32)?.try_into().ok()?;
+    Some(EdwardsPoint::mul_base_clamped(scalar).compress().to_bytes().to_vec())
 }
 
 fn encrypted_pkcs8(parts: &[Element<'_>]) -> Option<Parsed> {

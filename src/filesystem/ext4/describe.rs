@@ -1,15 +1,18 @@
 //! From an inode's record to an [`Entry`].
 
 use super::Ext4;
+use super::directory;
 use super::inode::{BLOCK_AREA, BLOCK_AREA_AT, Inode, flags};
 use super::listing;
 use super::map::{BlockMap, Budget};
+use super::names::is_name;
 use super::scan;
 use super::xattr::{self, Attribute, Attributes, Value};
 use crate::error::{Error, Result};
 use crate::filesystem::{
     DataRun, Entry, EntryId, EntryKind, EntryState, Layout, Place, Role, Stream, StreamName,
 };
+use std::collections::BTreeSet;
 use std::ops::{ControlFlow, Range};
 
 /// An entry, and what is wrong with it.
@@ -67,15 +70,16 @@ pub(super) fn describe(
         described.errors.push(error);
     }
     let attributes = xattr::read(fs, inode);
-    let map = if has_map(fs, inode) { fs.map(inode, budget) } else { BlockMap::default() };
+    let mut map = if has_map(fs, inode) { fs.map(inode, budget) } else { BlockMap::default() };
+    let wrong_checksums = map.wrong_checksums();
+    if state == EntryState::Deleted && !map.runs.is_empty() {
+        remains(fs, inode.number, &mut map, &mut described);
+    }
     content(fs, inode, &map, &attributes, &mut described);
     if kind == EntryKind::Directory && check == Check::Content && state != EntryState::Deleted {
-        let mut ignore = |_: super::directory::Record<'_>, _: u64| ControlFlow::Continue(());
-        let listed = listing::visit(fs, inode, &map, budget, &mut ignore);
-        note_checksums(&mut described.entry, listed.wrong_checksums, "directory blocks");
-        described.errors.extend(listed.errors);
+        names_inside(fs, inode, &map, budget, &mut described);
     }
-    note_checksums(&mut described.entry, map.wrong_checksums, "extent tree nodes");
+    note_checksums(&mut described.entry, wrong_checksums, "extent tree nodes");
     note_checksums(&mut described.entry, attributes.wrong_checksum.into(), "attribute blocks");
     for damage in map.damage {
         let bytes = fs.blocks.to_bytes(damage.blocks.start)..fs.blocks.to_bytes(damage.blocks.end);
@@ -93,6 +97,46 @@ pub(super) fn describe(
         described.entry.notes.push(format!("damaged: {error}"));
     }
     Some(described)
+}
+
+/// Leaves in the map of a deleted inode what nobody else has by now.
+fn remains(fs: &Ext4, number: u32, map: &mut BlockMap, described: &mut Described) {
+    map.runs.clear();
+    let Some(remains) = fs.claims().of(number) else { return };
+    map.runs.clone_from(&remains.runs);
+    described.entry.notes.extend(remains.note());
+    let missing = remains.missing.iter();
+    described.missing.extend(missing.map(|r| fs.blocks.to_bytes(r.start)..fs.blocks.to_bytes(r.end)));
+}
+
+/// Reads a directory for damage, and for removed names whose inode is another file's by now: the only place
+/// that still knows them.
+fn names_inside(fs: &Ext4, inode: &Inode<'_>, map: &BlockMap, budget: &mut Budget, into: &mut Described) {
+    /// Names shown of one directory.
+    const NAMES_MAX: usize = 1000;
+    let encrypted = inode.has(flags::ENCRYPT);
+    let mut gone = BTreeSet::new();
+    let listed = listing::visit(fs, inode, map, budget, &mut |record, _| {
+        if record.removed && is_name(&record, encrypted) && gone.len() < NAMES_MAX {
+            gone.insert((record.inode, directory::shown(record.name, encrypted)));
+        }
+        ControlFlow::Continue(())
+    });
+    for (number, name) in gone {
+        if number == 0 {
+            let name = crate::location::escape(&name);
+            into.entry.notes.push(format!("once held {name} (its inode has been wiped)"));
+            continue;
+        }
+        // A look at an inode reads a block, too.
+        let record = budget.spend(1).and_then(|()| scan::record(fs, number.into()));
+        if record.is_ok_and(|record| fs.in_use(&record.inode(), record.allocated)) {
+            let name = crate::location::escape(&name);
+            into.entry.notes.push(format!("once held {name} (inode {number}, in use again)"));
+        }
+    }
+    note_checksums(&mut into.entry, listed.wrong_checksums, "directory blocks");
+    into.errors.extend(listed.errors);
 }
 
 fn note_checksums(entry: &mut Entry, count: u64, what: &str) {
@@ -136,6 +180,9 @@ fn notes(fs: &Ext4, inode: &Inode<'_>) -> Vec<String> {
     note(inode.has(flags::CASEFOLD) && directory, "casefold directory: its names are found in any case");
     note(inode.has(flags::VERITY), "fs-verity");
     note(inode.has(flags::EA_INODE), "holds the value of an extended attribute");
+    let orphan = fs.orphans().contains(&inode.number);
+    note(orphan && inode.links() == 0, "on the orphan list: removed while it was open");
+    note(orphan && inode.links() > 0, "on the orphan list: its truncation was not finished");
     notes
 }
 
@@ -206,7 +253,12 @@ fn area_place(fs: &Ext4, inode: &Inode<'_>) -> u64 {
 }
 
 /// Inline content: `i_block`, continued in the value of `system.data`.
-fn inline(fs: &Ext4, inode: &Inode<'_>, attributes: &Attributes, size: u64) -> (Vec<u8>, Option<u64>) {
+pub(super) fn inline(
+    fs: &Ext4,
+    inode: &Inode<'_>,
+    attributes: &Attributes,
+    size: u64,
+) -> (Vec<u8>, Option<u64>) {
     let mut bytes = inode.block_area().to_vec();
     let rest = attributes.all.iter().find(|attribute| attribute.is_inline_data());
     if let Some(Attribute { value: Value::Here { bytes: rest, .. }, .. }) = rest {
@@ -219,7 +271,7 @@ fn inline(fs: &Ext4, inode: &Inode<'_>, attributes: &Attributes, size: u64) -> (
 }
 
 /// The stream of an attribute.
-fn attribute_stream(fs: &Ext4, attribute: Attribute, budget: &mut Budget) -> Result<Stream> {
+pub(super) fn attribute_stream(fs: &Ext4, attribute: Attribute, budget: &mut Budget) -> Result<Stream> {
     let (size, layout) = match attribute.value {
         Value::Here { bytes, place } => {
             let size = u64::try_from(bytes.len()).unwrap_or(u64::MAX);

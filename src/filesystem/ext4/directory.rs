@@ -80,7 +80,11 @@ impl Format {
     fn removed<'a>(&self, block: &Fields<'a>, at: usize) -> Option<Record<'a>> {
         let (record, length) = self.record(block, at).ok()?;
         let type_known = !self.file_type || record.kind != EntryKind::Unknown;
-        let sound = (1..=self.inodes).contains(&record.inode)
+        // Some writers leave the name and wipe its inode: then only text is taken for a name.
+        let is_text =
+            || record.name.iter().all(|byte| byte.is_ascii_graphic() || !byte.is_ascii() || *byte == b' ');
+        let sound = (record.inode != 0 || is_text())
+            && record.inode <= self.inodes
             && (1..=255).contains(&record.name.len())
             && length % 4 == 0
             && length >= self.needs(record.name.len())
@@ -104,7 +108,7 @@ fn entry_kind(code: u8) -> EntryKind {
 }
 
 /// Visits the records of a block in order, without unused ones; removed names behind the live one in whose
-/// space they lie.
+/// space they lie. A removed name may have lost its inode, which is 0 then.
 ///
 /// # Errors
 /// Where a record does not fit; those before it have been visited.
@@ -123,7 +127,8 @@ pub(super) fn records<'a>(
             let expected = format!("a multiple of 4 from {needs} to {}", end.saturating_sub(at));
             return Err(Error::corrupt(block.offset(at), "length of a directory record", expected, length));
         }
-        if record.inode != 0 && visit(record).is_break() {
+        let record = if record.inode == 0 { format.removed(block, at) } else { Some(record) };
+        if record.is_some_and(|record| visit(record).is_break()) {
             return Ok(ControlFlow::Break(()));
         }
         let mut inside = at.saturating_add(needs);

@@ -3,7 +3,7 @@
 use super::blocks::Blocks;
 use super::checksum::crc32c;
 use super::inode::Inode;
-use super::map::{BlockMap, BlockRun, Budget};
+use super::map::{self, BlockMap, BlockRun, Budget};
 use super::superblock::Superblock;
 use crate::error::{Error, Result};
 use crate::io::Fields;
@@ -55,15 +55,9 @@ pub(super) fn read((blocks, sb): (&Blocks, &Superblock), inode: &Inode<'_>, budg
     while let Some(node) = open.pop() {
         let start = node.covers.clone();
         let found = budget.spend(1).and_then(|()| blocks.read(node.block)).and_then(|bytes| {
-            map.nodes = map.nodes.saturating_add(1);
-            if map.nodes > blocks.count() {
-                let text = "extent tree: it has more nodes than the file system has blocks";
-                return Err(Error::new(crate::error::Kind::LimitExceeded, text));
-            }
             let fields = Fields::new("extent tree node", &bytes, blocks.to_bytes(node.block));
-            if sb.has_checksums() && !checksum_ok(&fields, seed) {
-                map.wrong_checksums = map.wrong_checksums.saturating_add(1);
-            }
+            let sound = !sb.has_checksums() || checksum_ok(&fields, seed);
+            map.add_node(map::Node { block: node.block, covers: node.covers.clone(), sound }, blocks)?;
             entries(&fields, node.depth, node.covers, (blocks, &mut map))
         });
         match found {

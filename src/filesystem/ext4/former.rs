@@ -1,32 +1,47 @@
-//! Inodes as they were: what old copies of inode tables in the journal say of files that are gone.
+//! Inodes as they were: what old copies of inode tables in the journal say of files that are gone, and of
+//! content that files in use have lost.
 //!
 //! ext4 empties the extent tree of an inode when it deletes it. The journal keeps the blocks of the inode
 //! table as they were before, until it comes round to the same place again. Of each inode number and
-//! generation the latest copy that still had content counts; blocks that the bitmaps give to others by now,
-//! or that a file deleted later had, are left out.
+//! generation the latest copy that still had content counts, and of earlier ones, as of files that are still
+//! in use, those that named blocks which are free by now: what was cut off or written anew. Blocks that the
+//! bitmaps give to others, or that a later copy had, are left out.
 
 use super::Ext4;
-use super::bitmap::{self, InodeUse};
+use super::bitmap::InodeUse;
 use super::blocks::{Blocks, JournalCopy, Overlay};
+use super::free::{self, Free, Remains};
 use super::groups::table_blocks;
 use super::inode::Inode;
 use super::journal::{self, Tag};
 use super::map::{BlockMap, Budget};
 use super::replay::Journal;
+use super::xattr;
 use super::{describe, extent, indirect, inode};
-use crate::filesystem::{DataRun, Entry, EntryId, EntryKind, EntryState, Layout, Place, Stream, StreamName};
-use std::collections::{BTreeMap, HashMap};
+use crate::filesystem::{Entry, EntryId, EntryKind, EntryState, Layout, Stream, StreamName};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ops::Range;
 use std::sync::Arc;
 
-/// A file that is gone.
+/// Earlier copies of one inode that are kept besides the latest: of a file that was written anew again and
+/// again, each may have left blocks behind.
+const EARLIER_MAX: usize = 32;
+
+/// Runs of blocks that are kept of all inodes together; 32 bytes each.
+const RUNS_MAX: usize = 1 << 23;
+
+/// A file that is gone, or content that a file in use no longer has.
 #[derive(Debug)]
 pub(super) struct FormerInode {
     pub(super) entry: Entry,
+    /// Whether the file itself is still there, so that its names are these.
+    pub(super) is_live: bool,
     /// See [`OldCopy::age`].
     pub(super) age: u32,
     /// Byte ranges of its content that have been overwritten.
     pub(super) missing: Vec<Range<u64>>,
+    /// Blocks that a directory had, whoever has them by now: the journal holds them as they were.
+    pub(super) home: Vec<Range<u64>>,
 }
 
 /// An old copy of a block.
@@ -47,6 +62,8 @@ pub(super) struct Former {
     inodes: BTreeMap<u64, FormerInode>,
     /// By home block.
     copies: Vec<OldCopy>,
+    /// Whether there was more than is kept.
+    pub(super) is_cut: bool,
 }
 
 impl Former {
@@ -85,20 +102,31 @@ impl Former {
         }
         found.copies.sort_unstable();
         found.copies.dedup();
-        let mut versions: Vec<_> = Search::new(fs).run(&history).into_iter().collect();
-        // The latest first: what it had cannot have stayed with one that was deleted before it.
-        versions.sort_unstable_by_key(|(key, version)| (std::cmp::Reverse(version.age), *key));
         let mut free = Free::read(fs);
-        let mut counts = HashMap::<u32, u64>::new();
-        for ((number, _), version) in versions {
-            let count = counts.entry(number).or_default();
-            let id = if version.in_place {
-                number.into()
+        let mut search = Search::new(fs, &free);
+        search.run(&history);
+        found.is_cut = search.is_cut;
+        let mut versions: Vec<_> = search.found.into_values().flatten().collect();
+        // The latest first: what it had cannot have stayed with one that was there before it.
+        versions
+            .sort_unstable_by_key(|version| (std::cmp::Reverse(version.age), version.number, version.place));
+        let (mut counts, mut seen) = (HashMap::<u32, u64>::new(), HashSet::new());
+        for version in versions {
+            let remains = Remains::take(&version.map, &mut free);
+            // The latest copy of a file that is gone says at least that it was there.
+            let latest = seen.insert((version.number, version.generation)) && version.then != Then::Live;
+            if !latest && remains.runs.is_empty() {
+                continue;
+            }
+            let id = if latest && version.then == Then::Gone {
+                version.number.into()
             } else {
+                let count = counts.entry(version.number).or_default();
                 *count = count.saturating_add(1);
-                *count << 32 | u64::from(number)
+                *count << 32 | u64::from(version.number)
             };
-            found.inodes.insert(id, recover(fs, EntryId(id), &version, &mut free));
+            let former = recover(fs, EntryId(id), &version, &remains, latest);
+            found.inodes.insert(id, former);
         }
         found
     }
@@ -120,32 +148,48 @@ fn history(fs: &Ext4, journal: &Journal) -> Vec<(u32, u64, JournalCopy)> {
     all.into_iter().filter_map(placed).collect()
 }
 
-/// The latest state of an inode that had content.
+/// What has become of the inode of an old copy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Then {
+    /// It is in use, for the same file.
+    Live,
+    /// It is free, and its record still is that of the same file.
+    Gone,
+    /// Another file has it, or had it since.
+    Reused,
+}
+
+/// An inode as it was once.
 struct Version {
     age: u32,
+    number: u32,
+    generation: u32,
     bytes: Vec<u8>,
     /// Volume offset of the copy of the record.
     place: u64,
     map: BlockMap,
-    /// Whether the record in the table still is of the same generation, and free.
-    in_place: bool,
+    then: Then,
     deleted: Option<jiff::Timestamp>,
 }
 
 /// Goes through the journal from its oldest transaction to its latest.
 struct Search<'a> {
     fs: &'a Ext4,
+    free: &'a Free,
     /// Start of each inode table and its group, ascending.
     tables: Vec<(u64, u64)>,
     used: HashMap<u64, InodeUse>,
     /// The volume as it was when the transaction at hand was committed, as far as the journal knows.
     past: Blocks,
     budget: Budget,
-    found: HashMap<(u32, u32), Version>,
+    /// By number and generation, the oldest first.
+    found: HashMap<(u32, u32), Vec<Version>>,
+    runs: usize,
+    is_cut: bool,
 }
 
 impl<'a> Search<'a> {
-    fn new(fs: &'a Ext4) -> Self {
+    fn new(fs: &'a Ext4, free: &'a Free) -> Self {
         let groups = fs.groups.all.iter().zip(0_u64..);
         let mut tables: Vec<_> =
             groups.filter_map(|(group, number)| Some((group.as_ref()?.inode_table, number))).collect();
@@ -153,15 +197,18 @@ impl<'a> Search<'a> {
         let volume = Arc::clone(fs.blocks.volume());
         Self {
             fs,
+            free,
             tables,
             used: HashMap::new(),
             past: Blocks::new(volume, fs.blocks.bits(), fs.blocks.count(), Overlay::new()),
             budget: Budget::new(&fs.blocks, 2),
             found: HashMap::new(),
+            runs: 0,
+            is_cut: false,
         }
     }
 
-    fn run(mut self, history: &[(u32, u64, JournalCopy)]) -> HashMap<(u32, u32), Version> {
+    fn run(&mut self, history: &[(u32, u64, JournalCopy)]) {
         for transaction in history.chunk_by(|one, other| one.0 == other.0) {
             for (_, home, copy) in transaction {
                 self.past.cover(*home, *copy);
@@ -172,7 +219,6 @@ impl<'a> Search<'a> {
                 }
             }
         }
-        self.found
     }
 
     /// The group in whose inode table a block lies, and the block's number in the table.
@@ -205,38 +251,75 @@ impl<'a> Search<'a> {
             let now =
                 Inode { number, bytes: current, place: fs.blocks.to_bytes(home).saturating_add(offset) };
             let used = fs.in_use(&now, used.allocated(slot));
-            let same = now.generation() == then.generation();
-            if slot < per_group && had_content(fs, &then) && !(used && same) {
-                candidates.push((then, same && !used, now.deletion_time()));
+            let then_is = match (now.generation() == then.generation(), used) {
+                (true, true) => Then::Live,
+                (true, false) => Then::Gone,
+                (false, _) => Then::Reused,
+            };
+            // What a file in use has lost: its map, or its length, was another one.
+            let lost = || {
+                then.block_area() != now.block_area() || then.size(&fs.superblock) > now.size(&fs.superblock)
+            };
+            if slot < per_group && had_content(fs, &then) && (then_is != Then::Live || lost()) {
+                let deleted = now.deletion_time().filter(|_| then_is == Then::Gone);
+                candidates.push((then, then_is, deleted));
             }
         }
-        for (then, in_place, deletion) in candidates {
-            self.keep(age, &then, in_place, deletion.filter(|_| in_place));
+        for (then, then_is, deleted) in candidates {
+            self.keep(age, &then, then_is, deleted);
         }
     }
 
-    fn keep(&mut self, age: u32, then: &Inode<'_>, in_place: bool, deleted: Option<jiff::Timestamp>) {
-        let key = (then.number, then.generation());
-        let bytes = then.bytes.to_vec();
-        if let Some(known) = self.found.get_mut(&key)
+    fn keep(&mut self, age: u32, inode: &Inode<'_>, then: Then, deleted: Option<jiff::Timestamp>) {
+        let (number, generation) = (inode.number, inode.generation());
+        let bytes = inode.bytes.to_vec();
+        let known = self.found.entry((number, generation)).or_default();
+        if let Some(known) = known.last_mut()
             && known.bytes.get(..inode::ORIGINAL) == bytes.get(..inode::ORIGINAL)
         {
             known.age = age;
             return;
         }
         let sb = &self.fs.superblock;
-        let map = if !describe::has_map(self.fs, then) {
+        let has_map = describe::has_map(self.fs, inode);
+        let mut map = if !has_map {
             BlockMap::default()
-        } else if then.has(inode::flags::EXTENTS) {
-            extent::read((&self.past, sb), then, &mut self.budget)
+        } else if inode.has(inode::flags::EXTENTS) {
+            extent::read((&self.past, sb), inode, &mut self.budget)
         } else {
-            indirect::read(&self.past, then, &mut self.budget)
+            indirect::read(&self.past, inode, &mut self.budget)
         };
+        let is_own = |block: u64| self.past.overlay().contains_key(&block) || self.free.has(block);
+        if then != Then::Live {
+            free::distrust(&mut map, &self.fs.blocks, &is_own);
+        }
+        map.nodes = Vec::new();
+        let version = Version { age, number, generation, bytes, place: inode.place, map, then, deleted };
         // A tree that is being cut back says less than the copy before it.
-        if map.runs.is_empty() && describe::has_map(self.fs, then) {
+        if has_map && version.map.runs.is_empty() || then == Then::Live && !version.is_left(self.free) {
             return;
         }
-        self.found.insert(key, Version { age, bytes, place: then.place, map, in_place, deleted });
+        // The copy before is not the latest any more: it stays where it has something that is free.
+        let superseded = known.pop_if(|known| !known.is_left(self.free));
+        let oldest = (known.len() > EARLIER_MAX).then(|| known.remove(0));
+        for dropped in superseded.iter().chain(&oldest) {
+            self.runs = self.runs.saturating_sub(dropped.map.runs.len());
+        }
+        self.runs = self.runs.saturating_add(version.map.runs.len());
+        if self.runs > RUNS_MAX {
+            self.runs = self.runs.saturating_sub(version.map.runs.len());
+            self.is_cut = true;
+            return;
+        }
+        known.push(version);
+    }
+}
+
+impl Version {
+    /// Whether any of its blocks is free by now.
+    fn is_left(&self, free: &Free) -> bool {
+        let runs = self.map.runs.iter();
+        runs.map(|run| run.physical..run.physical.saturating_add(run.count)).any(|run| free.touches(&run))
     }
 }
 
@@ -249,45 +332,28 @@ fn had_content(fs: &Ext4, inode: &Inode<'_>) -> bool {
         && inode.checksum_ok(&fs.superblock)
 }
 
-/// Turns a version into an entry, with what is left of its blocks.
-fn recover(fs: &Ext4, id: EntryId, version: &Version, free: &mut Free) -> FormerInode {
+/// Turns a version into an entry, with what is left of its blocks. `latest` says whether it is the last that
+/// is known of its file.
+fn recover(fs: &Ext4, id: EntryId, version: &Version, remains: &Remains, latest: bool) -> FormerInode {
     let number = Former::number(id);
     let inode = Inode { number, bytes: &version.bytes, place: version.place };
-    let (mut runs, mut missing, mut total, mut lost) = (Vec::new(), Vec::new(), 0_u64, 0_u64);
-    let bytes = |blocks: u64| fs.blocks.to_bytes(blocks);
-    for run in &version.map.runs {
-        total = total.saturating_add(run.count);
-        let mut done = run.physical;
-        let end = run.physical.saturating_add(run.count);
-        let logical = |block: u64| bytes(run.logical.saturating_add(block.saturating_sub(run.physical)));
-        let mut lose = |from: u64, to: u64| {
-            if from < to {
-                missing.push(logical(from)..logical(to));
-                lost = lost.saturating_add(to.saturating_sub(from));
-            }
-        };
-        for left in free.take(run.physical..end) {
-            lose(done, left.start);
-            let at = bytes(left.start);
-            let place = if run.unwritten { Place::Unwritten(at) } else { Place::At(at) };
-            let length = bytes(left.end.saturating_sub(left.start));
-            runs.push(DataRun { logical: logical(left.start), length, place });
-            done = left.end;
+    let bytes = |blocks: &Range<u64>| fs.blocks.to_bytes(blocks.start)..fs.blocks.to_bytes(blocks.end);
+    let mut notes = vec![NOTE.to_string()];
+    match (version.then, latest) {
+        (Then::Live, _) => {
+            notes.push("content that the file no longer has: cut off or written anew".to_string())
         }
-        lose(done, end);
+        (_, false) => notes.push("an earlier state of a file that is gone".to_string()),
+        _ => {}
     }
-    let mut notes = vec!["recovered from the journal".to_string()];
-    if lost > 0 {
-        notes.push(format!("{lost} of {total} blocks overwritten"));
-    }
+    notes.extend(remains.note());
     if !version.map.damage.is_empty() {
         notes.push("block map not complete".to_string());
     }
-    missing
-        .extend(version.map.damage.iter().map(|damage| bytes(damage.blocks.start)..bytes(damage.blocks.end)));
+    let damage = version.map.damage.iter().map(|damage| bytes(&damage.blocks));
+    let missing = remains.missing.iter().map(bytes).chain(damage).collect();
     let mut times = inode.times();
     times.deleted = version.deleted;
-    let streams = vec![data_stream(fs, &inode, runs)];
     let entry = Entry {
         id,
         generation: inode.generation().into(),
@@ -296,78 +362,40 @@ fn recover(fs: &Ext4, id: EntryId, version: &Version, free: &mut Free) -> Former
         links: inode.links().into(),
         times,
         owner: inode.owner(),
-        streams,
+        streams: streams(fs, &inode, remains),
         notes,
         ..Entry::default()
     };
-    FormerInode { entry, age: version.age, missing }
+    let runs = version.map.runs.iter().filter(|_| entry.kind == EntryKind::Directory);
+    let home = runs.map(|run| run.physical..run.physical.saturating_add(run.count)).collect();
+    FormerInode { entry, is_live: version.then == Then::Live, age: version.age, missing, home }
 }
 
-fn data_stream(fs: &Ext4, inode: &Inode<'_>, runs: Vec<DataRun>) -> Stream {
-    let resident = !describe::has_map(fs, inode);
+/// Note on everything that comes from the journal.
+const NOTE: &str = "recovered from the journal";
+
+/// The content, and the attributes inside the record: a block of attributes may have been used again.
+fn streams(fs: &Ext4, inode: &Inode<'_>, remains: &Remains) -> Vec<Stream> {
+    let attributes = xattr::in_record(fs, inode);
     let encrypted = inode.has(inode::flags::ENCRYPT) && inode.kind() != EntryKind::Directory;
     let mut size = inode.size(&fs.superblock);
-    let layout = if resident {
-        // What does not fit into `i_block` is left to the sweep of the journal.
-        let length = usize::try_from(size).unwrap_or(usize::MAX).min(inode::BLOCK_AREA);
-        let bytes = inode.block_area().get(..length).unwrap_or_default().to_vec();
-        size = u64::try_from(bytes.len()).unwrap_or(0);
-        let at = u64::try_from(inode::BLOCK_AREA_AT).unwrap_or(0);
-        Layout::Resident { bytes, place: Some(inode.place.saturating_add(at)) }
-    } else if encrypted {
-        Layout::Encrypted(runs)
+    let layout = if describe::has_map(fs, inode) {
+        let map = BlockMap::of(remains.runs.clone());
+        let runs = describe::data_runs(fs, &map);
+        if encrypted { Layout::Encrypted(runs) } else { Layout::Runs(runs) }
     } else {
-        Layout::Runs(runs)
+        let (bytes, place) = describe::inline(fs, inode, &attributes, size);
+        size = u64::try_from(bytes.len()).unwrap_or(0);
+        Layout::Resident { bytes, place }
     };
-    Stream { name: StreamName::Data, size, initialised: size, layout }
-}
-
-/// Blocks that are free and that no file deleted later has had: start → end.
-struct Free(BTreeMap<u64, u64>);
-
-impl Free {
-    fn read(fs: &Ext4) -> Self {
-        let mut ranges = BTreeMap::new();
-        // Groups whose bitmap cannot be read have no block that is known to be free.
-        let _known = bitmap::free_blocks(fs, &mut |range| {
-            ranges.insert(range.start, range.end);
-        });
-        Self(ranges)
-    }
-
-    /// Takes out the free parts of `range`, ascending.
-    fn take(&mut self, range: Range<u64>) -> Vec<Range<u64>> {
-        let first = self.0.range(..=range.start).next_back().map_or(range.start, |(start, _)| *start);
-        let touched: Vec<_> = self.0.range(first..range.end).map(|(start, end)| (*start, *end)).collect();
-        let mut taken = Vec::new();
-        for (start, end) in touched {
-            let part = start.max(range.start)..end.min(range.end);
-            if part.start >= part.end {
-                continue;
-            }
-            self.0.remove(&start);
-            if start < part.start {
-                self.0.insert(start, part.start);
-            }
-            if part.end < end {
-                self.0.insert(part.end, end);
-            }
-            taken.push(part);
+    let mut streams = vec![Stream { name: StreamName::Data, size, initialised: size, layout }];
+    for attribute in attributes.all.into_iter().filter(|attribute| !attribute.is_inline_data()) {
+        if let xattr::Value::Here { bytes, place } = attribute.value {
+            let size = u64::try_from(bytes.len()).unwrap_or(0);
+            let layout = Layout::Resident { bytes, place: Some(place) };
+            let name = StreamName::Xattr(attribute.name);
+            streams.push(Stream { name, size, initialised: size, layout });
         }
-        taken
     }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn free_blocks_are_given_out_once() {
-        let mut free = Free(BTreeMap::from([(10, 20), (30, 40)]));
-        let pairs = |ranges: Vec<Range<u64>>| ranges.iter().map(|r| (r.start, r.end)).collect::<Vec<_>>();
-        assert_eq!(pairs(free.take(15..35)), [(15, 20), (30, 35)]);
-        assert_eq!(pairs(free.take(0..100)), [(10, 15), (35, 40)]);
-        assert!(free.take(0..100).is_empty());
-    }
+    streams
 }

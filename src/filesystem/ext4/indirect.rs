@@ -2,7 +2,7 @@
 
 use super::blocks::Blocks;
 use super::inode::Inode;
-use super::map::{BlockMap, BlockRun, Budget};
+use super::map::{self, BlockMap, BlockRun, Budget};
 use crate::error::{Error, Result};
 
 /// Words of `i_block` that name content; the three behind them name indirect blocks of depth 1 to 3.
@@ -51,11 +51,8 @@ fn tree(blocks: &Blocks, root: Node, map: &mut BlockMap, budget: &mut Budget) ->
             continue;
         }
         let covers = per_block.saturating_pow(node.depth);
-        map.nodes = map.nodes.saturating_add(1);
-        if map.nodes > blocks.count() {
-            let text = "indirect blocks: there are more of them than the file system has blocks";
-            return Err(Error::new(crate::error::Kind::LimitExceeded, text));
-        }
+        let covered = node.logical..node.logical.saturating_add(covers);
+        map.add_node(map::Node { block: node.block, covers: covered, sound: true }, blocks)?;
         let bytes = match budget.spend(1).and_then(|()| blocks.read(node.block)) {
             Ok(bytes) => bytes,
             Err(error) => {

@@ -26,6 +26,17 @@ pub(super) struct Damage {
     pub(super) error: Error,
 }
 
+/// A block of the map itself.
+#[derive(Clone, Debug)]
+pub(super) struct Node {
+    /// Where it lies.
+    pub(super) block: u64,
+    /// The blocks of the content that it speaks of.
+    pub(super) covers: Range<u64>,
+    /// Whether its checksum is right; true where it has none.
+    pub(super) sound: bool,
+}
+
 /// Where an inode's content lies.
 #[derive(Debug, Default)]
 pub(super) struct BlockMap {
@@ -34,13 +45,16 @@ pub(super) struct BlockMap {
     /// What is missing from the runs.
     pub(super) damage: Vec<Damage>,
     /// Blocks of the map itself (extent tree, indirect blocks).
-    pub(super) nodes: u64,
-    /// Nodes whose checksum is wrong.
-    pub(super) wrong_checksums: u64,
+    pub(super) nodes: Vec<Node>,
     mapped: u64,
 }
 
 impl BlockMap {
+    /// A map of these runs, which are in order and within the file system.
+    pub(super) fn of(runs: Vec<BlockRun>) -> Self {
+        Self { runs, ..Self::default() }
+    }
+
     /// Adds a run, joined to the last one where it continues it.
     ///
     /// # Errors
@@ -74,6 +88,24 @@ impl BlockMap {
     /// The block behind the last one that is mapped.
     pub(super) fn end(&self) -> u64 {
         self.runs.last().map_or(0, |last| last.logical.saturating_add(last.count))
+    }
+
+    /// Adds a block of the map itself.
+    ///
+    /// # Errors
+    /// [`Kind::LimitExceeded`] where the map has more of them than the file system has blocks.
+    pub(super) fn add_node(&mut self, node: Node, blocks: &Blocks) -> Result<()> {
+        self.nodes.push(node);
+        if u64::try_from(self.nodes.len()).unwrap_or(u64::MAX) > blocks.count() {
+            let text = "block map: it has more blocks of its own than the file system has";
+            return Err(Error::new(Kind::LimitExceeded, text));
+        }
+        Ok(())
+    }
+
+    /// Nodes whose checksum is wrong.
+    pub(super) fn wrong_checksums(&self) -> u64 {
+        self.nodes.iter().fold(0, |sum, node| sum.saturating_add(u64::from(!node.sound)))
     }
 
     /// Notes that a part of the map is lost.

@@ -16,6 +16,7 @@ mod directory;
 mod extent;
 mod features;
 mod former;
+mod free;
 mod groups;
 mod indirect;
 mod inode;
@@ -23,14 +24,15 @@ mod journal;
 mod listing;
 mod map;
 mod names;
+mod orphans;
 mod replay;
 mod scan;
 mod superblock;
 mod xattr;
 
 use super::{
-    DirEntry, Entry, EntryId, EntryKind, EntryState, Facts, FileSystem, Kind, Layout, Paths, Recognised,
-    RunReader, StreamName, Walked,
+    DirEntry, Entry, EntryId, EntryKind, EntryNumber, EntryState, Facts, FileSystem, Kind, Layout, Paths,
+    Recognised, RunReader, StreamName, Walked,
 };
 use crate::error::{Error, Kind as ErrorKind, Result};
 use crate::io::ReadAt;
@@ -38,6 +40,7 @@ use blocks::{Blocks, Overlay};
 use content::Partial;
 use describe::{Check, Described};
 use former::Former;
+use free::Claims;
 use groups::Groups;
 use inode::{Inode, flags};
 use map::{BlockMap, Budget};
@@ -106,6 +109,8 @@ struct Ext4 {
     journal: Option<Journal>,
     names: OnceLock<Names>,
     former: OnceLock<Former>,
+    claims: OnceLock<Claims>,
+    orphans: OnceLock<BTreeSet<u32>>,
 }
 
 fn facts(superblock: &Superblock, kind: &'static str, notes: Vec<String>) -> Facts {
@@ -171,6 +176,8 @@ impl Ext4 {
             journal: None,
             names: OnceLock::new(),
             former: OnceLock::new(),
+            claims: OnceLock::new(),
+            orphans: OnceLock::new(),
         }
     }
 
@@ -235,6 +242,16 @@ impl Ext4 {
     /// What the journal remembers of files that are gone.
     fn former(&self) -> &Former {
         self.former.get_or_init(|| Former::build(self))
+    }
+
+    /// What is left of deleted inodes that still say where their content was.
+    fn claims(&self) -> &Claims {
+        self.claims.get_or_init(|| Claims::build(self))
+    }
+
+    /// The inodes on the orphan list.
+    fn orphans(&self) -> &BTreeSet<u32> {
+        self.orphans.get_or_init(|| orphans::read(self))
     }
 
     /// Gives a deleted inode back what the journal remembers of it.
@@ -303,12 +320,28 @@ impl FileSystem for Ext4 {
         if flow.is_continue() {
             // The caller may ask to stop; that is no error.
             let _stopped = rest.map(|former| former.entry.clone()).try_for_each(|e| visit(Walked::Entry(e)));
+            if self.former().is_cut {
+                let text = "the journal holds more former states of inodes than are kept";
+                let _stopped =
+                    visit(Walked::Problem { entry: None, error: Error::new(ErrorKind::LimitExceeded, text) });
+            }
         }
         Ok(())
     }
 
     fn entry(&self, id: EntryId) -> Result<Entry> {
         self.describe(id).map(|described| described.entry)
+    }
+
+    fn number(&self, id: EntryId) -> EntryNumber {
+        let version = Some(id.0 >> 32).filter(|version| *version > 0);
+        EntryNumber { number: Former::number(id).into(), version }
+    }
+
+    fn numbered(&self, number: EntryNumber) -> EntryId {
+        // A number that no inode can have stays one.
+        let version = number.version.filter(|_| number.number <= u64::from(u32::MAX)).unwrap_or(0);
+        EntryId(number.number | version.min(u64::from(u32::MAX)) << 32)
     }
 
     fn root(&self) -> EntryId {
@@ -350,8 +383,11 @@ impl FileSystem for Ext4 {
         }
         if id.0 != u64::from(number) {
             let former = self.former().get(id);
+            if former.is_some_and(|former| former.is_live) {
+                return Ok(Paths { all: self.names().paths(self, number)? });
+            }
             let kind = former.map_or(EntryKind::Unknown, |former| former.entry.kind);
-            let mut all = self.names().former_paths(self, number, kind)?;
+            let mut all = self.names().former_paths(self, id, kind)?;
             // The number belongs to another file by now, whose names these are not.
             let live = self.names().paths(self, number)?;
             all.retain(|path| !live.contains(path));
@@ -364,7 +400,7 @@ impl FileSystem for Ext4 {
         if !all.is_empty() || alive {
             return Ok(Paths { all });
         }
-        Ok(Paths { all: self.names().former_paths(self, number, inode.kind())? })
+        Ok(Paths { all: self.names().former_paths(self, id, inode.kind())? })
     }
 
     fn open(&self, entry: &Entry, stream: &StreamName) -> Result<Arc<dyn ReadAt>> {

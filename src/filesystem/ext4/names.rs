@@ -11,10 +11,10 @@ use super::listing;
 use super::map::{BlockMap, Budget};
 use super::scan::{self, Scanned};
 use crate::error::{Error, Result};
-use crate::filesystem::{EntryKind, Place};
+use crate::filesystem::{EntryId, EntryKind};
 use crate::io::Fields;
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, Range};
 
 /// Directories above each other that a path is followed through.
 const DEPTH_MAX: usize = 4096;
@@ -37,10 +37,21 @@ struct Link {
     place: u64,
 }
 
+/// A name that an old copy of a directory's block holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct FormerLink {
+    /// Id of the directory, which may itself be a former one.
+    parent: u64,
+    /// Volume offset of the directory record.
+    place: u64,
+}
+
 /// All names of the file system, sorted by the inode that they name.
 #[derive(Debug, Default)]
 pub(super) struct Names {
     links: Vec<Link>,
+    /// By the id of the entry that has no name any more.
+    former: BTreeMap<u64, Vec<FormerLink>>,
 }
 
 impl Names {
@@ -50,11 +61,12 @@ impl Names {
         let mut budget = Budget::new(&fs.blocks, 4);
         let former = fs.former();
         let mut old = OldBlocks::default();
-        old.note_former(fs, former);
+        old.note_former(former);
         let _ = scan::tables(fs, &mut |scanned| {
             let Scanned::Inode(inode, allocated) = scanned else { return ControlFlow::Continue(()) };
-            if inode.links() == 0 || !fs.in_use(&inode, allocated) {
-                old.nameless.insert(inode.number, u32::MAX);
+            let id = u64::from(inode.number);
+            if (inode.links() == 0 || !fs.in_use(&inode, allocated)) && former.get(EntryId(id)).is_none() {
+                old.want(id, u32::MAX);
             }
             if inode.kind() == EntryKind::Directory {
                 let map = fs.map(&inode, &mut budget);
@@ -69,11 +81,10 @@ impl Names {
             }
             ControlFlow::Continue(())
         });
-        old.read(fs, &mut links);
         links.sort_unstable();
         links.dedup();
         links.shrink_to_fit();
-        Self { links }
+        Self { links, former: old.read(fs) }
     }
 
     fn of(&self, child: u32) -> &[Link] {
@@ -83,14 +94,11 @@ impl Names {
         rest.get(..count).unwrap_or_default()
     }
 
-    /// Names that directories hold for an inode.
-    fn live(&self, child: u32) -> Vec<Link> {
-        self.of(child).iter().filter(|link| link.place & REMOVED == 0).copied().collect()
-    }
-
-    /// Names that were removed and still say that they belong to an inode.
-    fn removed(&self, child: u32) -> Vec<Link> {
-        self.of(child).iter().filter(|link| link.place & REMOVED != 0).copied().collect()
+    /// Names that directories hold for an inode, or those that were removed and still say that they belong to
+    /// it.
+    fn stored(&self, child: u32, removed: bool) -> impl Iterator<Item = FormerLink> + '_ {
+        let links = self.of(child).iter().filter(move |link| (link.place & REMOVED != 0) == removed);
+        links.map(|link| FormerLink { parent: link.parent.into(), place: link.place & !REMOVED })
     }
 
     /// Absolute paths of an inode that is in use, sorted.
@@ -98,22 +106,35 @@ impl Names {
     /// # Errors
     /// Where a name cannot be read again.
     pub(super) fn paths(&self, fs: &Ext4, number: u32) -> Result<Vec<Vec<u8>>> {
-        self.full(fs, &self.live(number), EntryKind::Unknown)
+        self.full(fs, number, self.stored(number, false), EntryKind::Unknown)
     }
 
-    /// Absolute paths under which a deleted inode of type `kind` was known, sorted: those that the space
-    /// behind other names still holds.
+    /// Absolute paths under which an entry of type `kind` that is gone was known, sorted: those of its own time
+    /// that the journal remembers; without any, those that the space behind other names still holds, which
+    /// do not say of when they are.
     ///
     /// # Errors
     /// Where a name cannot be read again.
-    pub(super) fn former_paths(&self, fs: &Ext4, number: u32, kind: EntryKind) -> Result<Vec<Vec<u8>>> {
-        self.full(fs, &self.removed(number), kind)
+    pub(super) fn former_paths(&self, fs: &Ext4, id: EntryId, kind: EntryKind) -> Result<Vec<Vec<u8>>> {
+        let number = Former::number(id);
+        let remembered = self.former.get(&id.0).map(Vec::as_slice).unwrap_or_default();
+        let all = self.full(fs, number, remembered.iter().copied(), kind)?;
+        if !all.is_empty() {
+            return Ok(all);
+        }
+        self.full(fs, number, self.stored(number, true), kind)
     }
 
-    fn full(&self, fs: &Ext4, links: &[Link], kind: EntryKind) -> Result<Vec<Vec<u8>>> {
+    fn full(
+        &self,
+        fs: &Ext4,
+        number: u32,
+        links: impl Iterator<Item = FormerLink>,
+        kind: EntryKind,
+    ) -> Result<Vec<Vec<u8>>> {
         let mut all = Vec::new();
         for link in links {
-            let (name, named_kind) = name_at(fs, link)?;
+            let (name, named_kind) = name_at(fs, number, link)?;
             let agree = kind == named_kind || kind == EntryKind::Unknown || named_kind == EntryKind::Unknown;
             if agree {
                 let mut path = self.prefix(fs, link.parent)?;
@@ -127,22 +148,29 @@ impl Names {
         Ok(all)
     }
 
+    /// The link that a path follows upwards from a directory: that of its own time for a former one.
+    fn upwards(&self, id: u64) -> Option<FormerLink> {
+        let number = Former::number(EntryId(id));
+        let live = || self.stored(number, false).next().filter(|_| id == u64::from(number));
+        let remembered = || self.former.get(&id).and_then(|links| links.first().copied());
+        live().or_else(remembered).or_else(|| self.stored(number, true).next())
+    }
+
     /// The path of a directory, empty for the root. A directory without a name, or one that is its own
     /// ancestor, appears as `#` and its number, the name that `e2fsck` gives in such cases.
-    fn prefix(&self, fs: &Ext4, directory: u32) -> Result<Vec<u8>> {
+    fn prefix(&self, fs: &Ext4, directory: u64) -> Result<Vec<u8>> {
         let mut names: Vec<Vec<u8>> = Vec::new();
         let mut seen = HashSet::new();
         let mut at = directory;
-        while at != Ext4::ROOT {
-            let of = self.of(at);
-            let link = of.iter().find(|link| link.place & REMOVED == 0).or_else(|| of.first());
-            match link {
+        while at != u64::from(Ext4::ROOT) {
+            let number = Former::number(EntryId(at));
+            match self.upwards(at) {
                 Some(link) if seen.insert(at) && names.len() < DEPTH_MAX => {
-                    names.push(name_at(fs, link)?.0);
+                    names.push(name_at(fs, number, link)?.0);
                     at = link.parent;
                 }
                 _ => {
-                    names.push(format!("#{at}").into_bytes());
+                    names.push(format!("#{number}").into_bytes());
                     break;
                 }
             }
@@ -160,64 +188,94 @@ impl Names {
 /// copies are often the last place where it stands.
 #[derive(Default)]
 struct OldBlocks {
-    /// Inodes that are deleted, or in use without a link: those that need a former name; and the age up to
-    /// which copies may speak of them.
-    nameless: HashMap<u32, u32>,
-    /// Copies with the directory that their block belongs to.
-    copies: Vec<(OldCopy, u32)>,
+    /// By inode number, those that need a former name: their id, and the age up to which copies may speak of
+    /// them.
+    nameless: HashMap<u32, Vec<(u64, u32)>>,
+    /// Copies with the id of the directory that their block belonged to.
+    copies: Vec<(OldCopy, u64)>,
 }
 
 impl OldBlocks {
+    /// Notes that an entry needs a name, of `limit` or before.
+    fn want(&mut self, id: u64, limit: u32) {
+        /// Former states of one inode that get names; those of ever new generations are a hostile journal's.
+        const STATES_MAX: usize = 64;
+        let states = self.nameless.entry(Former::number(EntryId(id))).or_default();
+        if states.len() < STATES_MAX {
+            states.push((id, limit));
+        }
+    }
+
     /// Notes the copies of a directory's blocks.
     fn note(&mut self, directory: u32, map: &BlockMap, former: &Former) {
         for run in &map.runs {
             let home = run.physical..run.physical.saturating_add(run.count);
-            self.copies.extend(former.copies(home).iter().map(|copy| (*copy, directory)));
+            self.take(home, (directory.into(), u32::MAX), former);
         }
     }
 
-    /// Notes the inodes that the journal remembers, and the copies of former directories' blocks.
-    fn note_former(&mut self, fs: &Ext4, former: &Former) {
-        for found in former.all() {
-            let number = Former::number(found.entry.id);
-            let limit = self.nameless.entry(number).or_default();
-            *limit = found.age.max(*limit);
-            if found.entry.kind != EntryKind::Directory {
-                continue;
-            }
-            for run in found.entry.streams.iter().flat_map(|stream| stream.runs()) {
-                if let Place::At(at) = run.place {
-                    let end = at.saturating_add(run.length);
-                    let home = at >> fs.blocks.bits()..end >> fs.blocks.bits();
-                    self.copies.extend(former.copies(home).iter().map(|copy| (*copy, number)));
-                }
+    /// Takes the copies of blocks of a directory, of `limit` or before. In a sound file system a copy belongs to
+    /// one directory and a few of its former states; in a hostile one, any number can claim all of them.
+    fn take(&mut self, home: Range<u64>, (directory, limit): (u64, u32), former: &Former) {
+        const SHARED: usize = 8;
+        let most = former.copies(0..u64::MAX).len().saturating_mul(SHARED);
+        let copies = former.copies(home).iter().filter(|copy| copy.age <= limit);
+        let room = most.saturating_sub(self.copies.len());
+        self.copies.extend(copies.take(room).map(|copy| (*copy, directory)));
+    }
+
+    /// Notes what the journal remembers, and the copies of former directories' blocks.
+    fn note_former(&mut self, former: &Former) {
+        for found in former.all().filter(|found| !found.is_live) {
+            let id = found.entry.id.0;
+            self.want(id, found.age);
+            for home in &found.home {
+                // Later copies are those of whoever had the block then.
+                self.take(home.clone(), (id, found.age), former);
             }
         }
     }
 
-    /// Adds, for each inode that needs a name, those of the latest copy that names it.
-    fn read(mut self, fs: &Ext4, links: &mut Vec<Link>) {
+    /// For each entry that needs a name, those of the latest copy that names it.
+    fn read(mut self, fs: &Ext4) -> BTreeMap<u64, Vec<FormerLink>> {
         let format = Format::new(&fs.superblock, false);
         self.copies.sort_unstable_by_key(|(copy, parent)| (copy.age, copy.block, *parent));
-        let mut latest: BTreeMap<u32, (u32, Vec<Link>)> = BTreeMap::new();
+        let (mut latest, mut removed) = (Latest::default(), Latest::default());
         for (copy, parent) in &self.copies {
             let Ok(bytes) = fs.blocks.read(copy.block) else { continue };
             let block = Fields::new("directory block", &bytes, fs.blocks.to_bytes(copy.block));
             // What follows a damaged record of an old copy is lost with it.
             let _rest = directory::records(&block, format, &mut |record| {
-                let limit = self.nameless.get(&record.inode);
-                if is_name(&record, false) && limit.is_some_and(|limit| copy.age <= *limit) {
-                    let place = block.offset(record.at) | REMOVED;
-                    let known = latest.entry(record.inode).or_default();
-                    if known.0 != copy.age {
-                        *known = (copy.age, Vec::new());
-                    }
-                    known.1.push(Link { child: record.inode, parent: *parent, place });
+                // A name in the space behind others was removed before this copy was made: the second best.
+                let known = if record.removed { &mut removed } else { &mut latest };
+                let wanted = self.nameless.get(&record.inode).map(Vec::as_slice).unwrap_or_default();
+                let is_name = is_name(&record, false);
+                for (id, _) in wanted.iter().filter(|(_, limit)| is_name && copy.age <= *limit) {
+                    let link = FormerLink { parent: *parent, place: block.offset(record.at) };
+                    known.add(*id, copy.age, link);
                 }
                 ControlFlow::Continue(())
             });
         }
-        links.extend(latest.into_values().flat_map(|(_, links)| links));
+        removed.0.extend(latest.0);
+        removed.0.into_iter().map(|(id, (_, links))| (id, links)).collect()
+    }
+}
+
+/// By the id of an entry, the names of the latest age that has any.
+#[derive(Default)]
+struct Latest(BTreeMap<u64, (u32, Vec<FormerLink>)>);
+
+impl Latest {
+    /// Adds a name; ages come in ascending order.
+    fn add(&mut self, id: u64, age: u32, link: FormerLink) {
+        let known = self.0.entry(id).or_default();
+        if known.0 != age {
+            *known = (age, Vec::new());
+        }
+        if known.1.len() < NAMES_MAX {
+            known.1.push(link);
+        }
     }
 }
 
@@ -226,7 +284,7 @@ fn directory(fs: &Ext4, (inode, map): (&Inode<'_>, &BlockMap), budget: &mut Budg
     let parent = inode.number;
     let encrypted = inode.has(flags::ENCRYPT);
     listing::visit(fs, inode, map, budget, &mut |record, place| {
-        if is_name(&record, encrypted) && record.inode <= fs.superblock.inodes {
+        if is_name(&record, encrypted) && (1..=fs.superblock.inodes).contains(&record.inode) {
             let mark = if record.removed { REMOVED } else { 0 };
             links.push(Link { child: record.inode, parent, place: place | mark });
         }
@@ -248,9 +306,9 @@ fn is_intact(fs: &Ext4, inode: &Inode<'_>, map: &BlockMap) -> bool {
     format.record(&fields, 0).is_ok_and(|(record, _)| record.inode == inode.number && record.name == b".")
 }
 
-/// Reads a name again, with the type that stands beside it.
-fn name_at(fs: &Ext4, link: &Link) -> Result<(Vec<u8>, EntryKind)> {
-    let place = link.place & !REMOVED;
+/// Reads a name of inode `number` again, with the type that stands beside it.
+fn name_at(fs: &Ext4, number: u32, link: FormerLink) -> Result<(Vec<u8>, EntryKind)> {
+    let place = link.place;
     let mut bytes = vec![0; HEADER];
     fs.blocks.read_bytes(place, &mut bytes)?;
     let format = Format::new(&fs.superblock, false);
@@ -258,9 +316,9 @@ fn name_at(fs: &Ext4, link: &Link) -> Result<(Vec<u8>, EntryKind)> {
     bytes.resize(HEADER.saturating_add(length.min(NAME_MAX)), 0);
     fs.blocks.read_bytes(place, &mut bytes)?;
     let (record, _) = format.record(&Fields::new("directory record", &bytes, place), 0)?;
-    if record.inode != link.child {
-        return Err(Error::corrupt(place, "inode of a directory record", link.child, record.inode));
+    if record.inode != number {
+        return Err(Error::corrupt(place, "inode of a directory record", number, record.inode));
     }
-    let encrypted = fs.is_encrypted(link.parent);
+    let encrypted = fs.is_encrypted(Former::number(EntryId(link.parent)));
     Ok((directory::shown(record.name, encrypted), record.kind))
 }

@@ -60,6 +60,8 @@ pub(super) struct Superblock {
     pub(super) journal_device: u32,
     /// Inodes in which the file system keeps its own tables: quotas and orphans.
     pub(super) own_inodes: [u32; 4],
+    /// `s_last_orphan`: where the list of inodes starts that are removed or truncated but not done with.
+    pub(super) last_orphan: u32,
     /// The journal inode's block map and size, kept here in case that inode is damaged (`s_jnl_blocks`).
     pub(super) journal_backup: Option<([u8; 60], u64)>,
     /// `s_block_group_nr`: the group that this copy says it lies in.
@@ -109,6 +111,7 @@ impl Superblock {
             journal_inode: sb.le_u32(0xe0)?,
             journal_device: sb.le_u32(0xe4)?,
             own_inodes: [sb.le_u32(0x240)?, sb.le_u32(0x244)?, sb.le_u32(0x26c)?, sb.le_u32(0x280)?],
+            last_orphan: sb.le_u32(0xe8)?,
             journal_backup: journal_backup(&sb)?,
             group: sb.le_u16(0x5a)?,
             checksum_ok: !checked || crc32c(u32::MAX, sb.bytes(0, 0x3fc)?) == sb.le_u32(0x3fc)?,

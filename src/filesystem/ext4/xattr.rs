@@ -54,6 +54,18 @@ pub(super) struct Attributes {
 
 /// Reads the attributes of `inode`. Damage ends one place, not the other.
 pub(super) fn read(fs: &Ext4, inode: &Inode<'_>) -> Attributes {
+    let mut found = in_record(fs, inode);
+    let block = inode.attribute_block();
+    if block != 0
+        && let Err(error) = in_block(fs, block, &mut found)
+    {
+        found.errors.push(error);
+    }
+    found
+}
+
+/// Reads the attributes that stand in the inode's own record.
+pub(super) fn in_record(fs: &Ext4, inode: &Inode<'_>) -> Attributes {
     let mut found = Attributes::default();
     let start = inode.used();
     let tail = if start > ORIGINAL { inode.bytes.get(start..).unwrap_or_default() } else { &[] };
@@ -62,12 +74,6 @@ pub(super) fn read(fs: &Ext4, inode: &Inode<'_>) -> Attributes {
     // Without the magic number the room has never been used.
     if fields.le_u32(0).is_ok_and(|magic| magic == MAGIC)
         && let Err(error) = entries(&fields, 4, 4, &mut found.all)
-    {
-        found.errors.push(error);
-    }
-    let block = inode.attribute_block();
-    if block != 0
-        && let Err(error) = in_block(fs, block, &mut found)
     {
         found.errors.push(error);
     }

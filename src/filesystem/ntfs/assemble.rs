@@ -9,15 +9,12 @@ use super::reparse::ReparsePoint;
 use super::run_list::{self, ClusterRun};
 use super::standard_information::StandardInformation;
 use crate::error::{Error, Kind, Result};
-use crate::filesystem::{Entry, EntryId, EntryKind, Layout, Stream, StreamName};
+use crate::filesystem::{Entry, EntryId, EntryKind, Layout, RECORD_SLACK, Stream, StreamName};
 use std::collections::BTreeMap;
 
 /// Runs of one entry; Windows itself stops at about 1.5 million.
 const RUNS_MAX: usize = 1 << 21;
 
-/// Name of the stream that a record's bytes behind its used part make; `:` and the record's number follow for
-/// an extension record.
-const RECORD_SLACK: &[u8] = b"record slack";
 /// The record of `$BadClus`.
 const BAD_CLUSTERS: EntryId = EntryId(8);
 
@@ -36,6 +33,14 @@ pub(super) struct Assembled {
     pub(super) elsewhere: Option<&'static str>,
     /// What was found wrong.
     pub(super) problems: Vec<Error>,
+}
+
+impl Assembled {
+    /// Whether nothing says that this ever was a file: a record that was only made ready, or reserved.
+    pub(super) fn is_blank(&self) -> bool {
+        let has_content = |stream: &Stream| stream.size > 0 || !stream.runs().is_empty();
+        self.names.is_empty() && self.problems.is_empty() && !self.entry.streams.iter().any(has_content)
+    }
 }
 
 /// An entry while its records are added.

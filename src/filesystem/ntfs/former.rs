@@ -12,7 +12,7 @@ use crate::io::{Fields, ReadAt};
 use std::collections::BTreeSet;
 
 /// Names shown of one directory.
-const NAMES_MAX: usize = 1000;
+pub(super) const NAMES_MAX: usize = 1000;
 /// Offset of the index header in an index record, which its fields count from.
 const HEADER: usize = 0x18;
 /// Offset of the key, a `$FILE_NAME`, in an index entry.
@@ -32,6 +32,11 @@ impl Former {
     /// The record.
     pub(super) fn record(&self) -> Reference {
         Reference { number: self.number, sequence: self.sequence }
+    }
+
+    /// Whether it is this name of this record.
+    pub(super) fn is(&self, record: Reference, name: &[u8]) -> bool {
+        self.record() == record && self.name == name
     }
 
     /// The name for a reader of a report.

@@ -23,6 +23,7 @@ mod run_list;
 mod shadow;
 mod standard_information;
 mod upcase;
+mod usn;
 mod volume_information;
 
 use super::{DirEntry, Entry, EntryId, EntryState, Facts, FileSystem, Kind, Layout, Paths, Recognised, Role};
@@ -41,6 +42,7 @@ use record::{Record, Reference};
 use std::ops::{ControlFlow, Range};
 use std::sync::{Arc, OnceLock};
 use upcase::UpCase;
+use usn::Changes;
 
 /// NTFS.
 pub(super) const KIND: Kind = Kind { name: "ntfs", probe };
@@ -92,6 +94,7 @@ struct Ntfs {
     index: OnceLock<Index>,
     upcase: OnceLock<UpCase>,
     free: OnceLock<Free>,
+    changes: OnceLock<Changes>,
     directories: paths::Directories,
 }
 
@@ -134,6 +137,7 @@ impl Ntfs {
             index: OnceLock::new(),
             upcase: OnceLock::new(),
             free: OnceLock::new(),
+            changes: OnceLock::new(),
             directories: paths::Directories::default(),
         };
         let mut facts = std::mem::take(&mut ntfs.facts);
@@ -154,33 +158,63 @@ impl Ntfs {
         self.upcase.get_or_init(|| UpCase::read(self.open_system(UPCASE).ok().as_deref()))
     }
 
-    /// Notes the names that a directory once held, of records that are gone.
+    /// Whether the record that a reference means has been given to another file, or is no more.
+    fn is_gone(&self, record: Reference) -> bool {
+        match self.index().record(record.number) {
+            Some(known) => !record.means(known.sequence, known.in_use),
+            None => true,
+        }
+    }
+
+    /// What the change journal says of records that are gone; nothing where there is none.
+    fn changes(&self) -> &Changes {
+        self.changes.get_or_init(|| {
+            let read = || -> Result<Changes> {
+                let id = self.find_path(b"/$Extend/$UsnJrnl")?;
+                let journal = self.open(&self.assembled(id.0)?.entry, &StreamName::Named(b"$J".to_vec()))?;
+                let is_live = |directory| self.is_live_directory(directory);
+                Ok(Changes::read(journal.as_ref(), id.0, &|record| self.is_gone(record), &is_live))
+            };
+            // Most volumes have none; the walk reports one that is damaged.
+            read().unwrap_or_default()
+        })
+    }
+
+    /// Notes the names that a directory once held, of records that are gone: from its own index, and from the
+    /// change journal.
     fn note_former_names(&self, assembled: &mut Assembled, budget: &mut Budget) {
+        let former = self.former_names(assembled, budget);
+        let told = self.changes().of(assembled.entry.id.0);
+        let more = told
+            .iter()
+            .filter(|(change, _)| !former.iter().any(|former| former.is(change.file, &change.name)));
+        let more: Vec<_> =
+            more.take(former::NAMES_MAX).map(|(change, parent)| change.note(*parent)).collect();
+        let notes = &mut assembled.entry.notes;
+        notes.extend(former.iter().map(former::Former::note));
+        notes.extend(more);
+    }
+
+    /// Names in the slack of a directory's index.
+    fn former_names(&self, assembled: &mut Assembled, budget: &mut Budget) -> Vec<former::Former> {
         let entry = &assembled.entry;
         let name = StreamName::Attribute(b"$INDEX_ALLOCATION:$I30".to_vec());
-        let Some(stream) = entry.stream(&name) else { return };
+        let Some(stream) = entry.stream(&name) else { return Vec::new() };
         let (Ok(index), Ok(sequence)) = (self.open(entry, &name), u16::try_from(entry.generation)) else {
-            return;
+            return Vec::new();
         };
-        let note = match budget.indexes.checked_sub(stream.size) {
+        match budget.indexes.checked_sub(stream.size) {
             Some(left) => {
                 budget.indexes = left;
                 let directory = Reference { number: entry.id.0, sequence };
-                let is_gone = |record: Reference| match self.index().record(record.number) {
-                    Some(known) => !record.means(known.sequence, known.in_use),
-                    None => true,
-                };
-                former::names(&*index, self.geometry.index_size, directory, &is_gone)
+                former::names(&*index, self.geometry.index_size, directory, &|record| self.is_gone(record))
             }
             None => {
-                assembled
-                    .entry
-                    .notes
-                    .push("slack of its index not looked through: too many bytes".to_owned());
-                return;
+                let note = "slack of its index not looked through: too many bytes";
+                assembled.entry.notes.push(note.to_owned());
+                Vec::new()
             }
-        };
-        assembled.entry.notes.extend(note.iter().map(former::Former::note));
+        }
     }
 
     /// The free ranges, where they are few enough to be kept.
@@ -199,8 +233,8 @@ impl Ntfs {
 
     /// The unnamed stream of one of the file system's own files.
     fn open_system(&self, number: u64) -> Result<Arc<dyn ReadAt>> {
-        let entry = self.entry(EntryId(number))?;
-        self.open(&entry, &StreamName::Data)
+        // Alone, without the former names that need some of these files themselves.
+        self.open(&self.assembled(number)?.entry, &StreamName::Data)
     }
 
     /// Reads record `number`, from `$MFTMirr` where the table's own copy is damaged, and passes it on.
@@ -327,6 +361,9 @@ impl Ntfs {
             return ControlFlow::Continue(());
         }
         let mut assembled = self.assemble(record, budget);
+        if !record.in_use && assembled.is_blank() {
+            return ControlFlow::Continue(());
+        }
         self.note_former_names(&mut assembled, budget);
         for problem in assembled.problems {
             let error = problem.context(format!("record {}", record.number));

@@ -43,13 +43,18 @@ impl FileName {
         let fields = Fields::new("$FILE_NAME", value, at);
         let length = usize::from(fields.u8(0x40)?).saturating_mul(2);
         let name = units(fields.bytes(0x42, length)?);
-        if name.is_empty() || name.iter().any(|unit| matches!(unit, [0 | b'/', 0])) {
+        if !is_name(name) {
             let found = crate::location::escape(&wtf8(name));
             return Err(crate::error::Error::corrupt(at, "file name", "a name without NUL and /", found));
         }
         let space = if fields.u8(0x41)? == 2 { Space::Dos } else { Space::Long };
         Ok(Self { parent: Reference::from_raw(fields.le_u64(0)?), space, name: wtf8(name) })
     }
+}
+
+/// Whether a name can be part of a path.
+pub(super) fn is_name(name: Utf16<'_>) -> bool {
+    !name.is_empty() && !name.iter().any(|unit| matches!(unit, [0 | b'/', 0]))
 }
 
 /// The name in WTF-8.

@@ -8,7 +8,7 @@
 mod beneath;
 mod walk;
 
-pub use walk::{Node, NodeKind, Time};
+pub use walk::{Attribute, Node, NodeKind, Time};
 
 use super::{Backing, Extent, ReadAt, check_range};
 use crate::error::{Error, Result};

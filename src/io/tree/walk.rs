@@ -33,6 +33,9 @@ pub enum NodeKind {
 /// A time as seconds and nanoseconds since 1970.
 pub type Time = (i64, u32);
 
+/// Name and value of an extended attribute.
+pub type Attribute = (Box<[u8]>, Box<[u8]>);
+
 /// A name in a tree.
 #[derive(Clone, Debug)]
 pub struct Node {
@@ -77,7 +80,7 @@ pub struct Node {
     /// Where a symbolic link points to.
     pub target: Option<Box<[u8]>>,
     /// Extended attributes with their name spaces.
-    pub attributes: Vec<(Box<[u8]>, Box<[u8]>)>,
+    pub attributes: Vec<Attribute>,
 }
 
 /// What a walk came to.

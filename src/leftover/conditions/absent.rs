@@ -1,10 +1,10 @@
 //! Something that should be there and is not.
 
-use super::{Condition, Found, Kind, parameters};
+use super::{Condition, Found, Kind, Whole, parameters};
 use crate::error::Result;
 use crate::leftover::hit::Hit;
-use crate::leftover::system::{Os, System};
-use crate::leftover::tree::Tree;
+use crate::leftover::system::Os;
+use crate::leftover::tree::Spot;
 use serde::Deserialize;
 
 pub(super) const KIND: Kind =
@@ -23,10 +23,12 @@ impl Condition for Absent {
         Ok(())
     }
 
-    fn conclude(&self, tree: &Tree<'_>, system: &System, hits: u64) -> Result<Option<Found>> {
-        let arises = self.needs.is_empty() || tree.resolve(self.needs.as_bytes())?.is_some();
-        let is_missing = system.os == Some(Os::Linux) && hits == 0 && arises;
-        let evidence = vec!["none of the files that would do it is there".to_owned()];
-        Ok(is_missing.then(|| Found { evidence, ..Found::default() }))
+    fn conclude(&self, whole: Whole<'_>, out: &mut Vec<(Option<Spot>, Found)>) -> Result<()> {
+        let arises = self.needs.is_empty() || whole.tree.resolve(self.needs.as_bytes())?.is_some();
+        if whole.system.os == Some(Os::Linux) && whole.hits == 0 && arises {
+            let evidence = vec!["none of the files that would do it is there".to_owned()];
+            out.push((None, Found { evidence, ..Found::default() }));
+        }
+        Ok(())
     }
 }

@@ -89,6 +89,7 @@ impl Condition for History {
             place: commands.first,
             evidence,
             secret: commands.secret,
+            is_about_file: true,
             ..Found::default()
         });
         Ok(())

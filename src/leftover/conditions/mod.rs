@@ -4,7 +4,7 @@
 
 use super::hit::Hit;
 use super::system::System;
-use super::tree::Tree;
+use super::tree::{Spot, Tree};
 use crate::error::{Error, Kind as ErrorKind, Result};
 use serde::de::DeserializeOwned;
 use std::fmt;
@@ -22,6 +22,8 @@ pub(crate) struct Found {
     pub(crate) evidence: Vec<String>,
     /// The secret itself.
     pub(crate) secret: Option<Vec<u8>>,
+    /// Whether the file as a whole is the leftover, and the secret only an example of what it holds.
+    pub(crate) is_about_file: bool,
 }
 
 /// A condition with its parameters.
@@ -40,15 +42,34 @@ pub(crate) trait Condition: fmt::Debug + Send + Sync {
         Ok(())
     }
 
-    /// What it means that `hits` entries of a system had a path that matched. Called once a system, after
-    /// the walk.
+    /// Whether what it finds is kept until the end of the walk, for [`conclude`](Self::conclude) to decide on
+    /// all of it together.
+    fn keeps(&self) -> bool {
+        false
+    }
+
+    /// What there is to say of a whole system. Called once a system, after the walk; an entry of `out` without
+    /// a spot is about the system.
     ///
     /// # Errors
-    /// When what it needs cannot be read.
-    fn conclude(&self, tree: &Tree<'_>, system: &System, hits: u64) -> Result<Option<Found>> {
-        let _ = (tree, system, hits);
-        Ok(None)
+    /// When what it needs cannot be read; what was found before is in `out`.
+    fn conclude(&self, whole: Whole<'_>, out: &mut Vec<(Option<Spot>, Found)>) -> Result<()> {
+        let _ = (whole, out);
+        Ok(())
     }
+}
+
+/// A whole system, after its walk.
+#[derive(Debug)]
+pub(crate) struct Whole<'a> {
+    /// Its tree.
+    pub(crate) tree: &'a Tree<'a>,
+    /// What is known of it.
+    pub(crate) system: &'a System,
+    /// How many entries had a path that matched.
+    pub(crate) hits: u64,
+    /// What was kept.
+    pub(crate) kept: Vec<(Spot, Found)>,
 }
 
 /// A sort of condition.
@@ -74,15 +95,19 @@ pub(crate) const CONDITIONS: &[Kind] = &[
     event_log_secrets::KIND,
     exists::KIND,
     history::KIND,
+    history_gaps::KIND,
     hostname::KIND,
+    initramfs::KIND,
     instance_data::KIND,
     journal::KIND,
     kept_empty::KIND,
     machine_id::KIND,
     orphan_home::KIND,
+    package::KIND,
     passwd::KIND,
     private_key::KIND,
     profile::KIND,
+    record_gaps::KIND,
     records::KIND,
     recycle_bin::KIND,
     registry::KIND,
@@ -93,6 +118,7 @@ pub(crate) const CONDITIONS: &[Kind] = &[
     suid::KIND,
     sysprep::KIND,
     text::KIND,
+    timestamps::KIND,
     unattend::KIND,
 ];
 
@@ -106,15 +132,19 @@ mod event_log;
 mod event_log_secrets;
 mod exists;
 mod history;
+mod history_gaps;
 mod hostname;
+mod initramfs;
 mod instance_data;
 mod journal;
 mod kept_empty;
 mod machine_id;
 mod orphan_home;
+mod package;
 mod passwd;
 mod private_key;
 mod profile;
+mod record_gaps;
 mod records;
 mod recycle_bin;
 mod registry;
@@ -125,6 +155,7 @@ mod sshd;
 mod suid;
 mod sysprep;
 mod text;
+mod timestamps;
 mod unattend;
 
 /// The sort of this name.

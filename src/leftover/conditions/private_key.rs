@@ -18,6 +18,8 @@ pub(super) const KIND: Kind = Kind {
 struct PrivateKey {
     /// Names of keys that packages generate for a test or default set-up.
     generated: Vec<String>,
+    /// Only keys outside of their place, which is `.ssh` of a home.
+    stray: bool,
 }
 
 /// Larger files are no key files.
@@ -42,7 +44,7 @@ pub(super) struct Key {
 
 impl Condition for PrivateKey {
     fn judge(&self, hit: &Hit<'_>, out: &mut Vec<Found>) -> Result<()> {
-        if !hit.is_filled() || hit.entry.size() > KEY_FILE_MAX {
+        if !hit.is_filled() || hit.entry.size() > KEY_FILE_MAX || (self.stray && is_in_place(hit)) {
             return Ok(());
         }
         let content = &hit.content()?.bytes;
@@ -62,10 +64,20 @@ impl Condition for PrivateKey {
                 place: Some(place_of(content, key.at)),
                 evidence,
                 secret: content.get(key.at..key.end).map(<[u8]>::to_vec),
+                ..Found::default()
             });
         }
         Ok(())
     }
+}
+
+/// Whether the file stands in `.ssh` of a home.
+fn is_in_place(hit: &Hit<'_>) -> bool {
+    hit.system.homes.iter().any(|home| {
+        let front = hit.seen.get(..home.path.len()).filter(|front| front.eq_ignore_ascii_case(&home.path));
+        let rest = front.and_then(|_| hit.seen.get(home.path.len()..)).unwrap_or_default();
+        rest.get(..6).is_some_and(|start| start.eq_ignore_ascii_case(b"/.ssh/"))
+    })
 }
 
 /// All private keys in the content of a file.

@@ -1,7 +1,7 @@
 //! Values and keys of the Windows registry.
 
 use super::{Condition, Found, Kind, parameters, shown};
-use crate::error::{Error, Kind as ErrorKind, Result};
+use crate::error::Result;
 use crate::format::hive::{Hive, Key, Value};
 use crate::leftover::glob::Wild;
 use crate::leftover::hit::Hit;
@@ -44,8 +44,7 @@ impl Condition for Registry {
         if !hit.is_filled() {
             return Ok(());
         }
-        let content = hit.tree.open(hit.spot.node, hit.entry)?;
-        let hive = Hive::open(content.as_ref())?;
+        let hive = hit.hive()?;
         let before = out.len();
         for path in &self.keys {
             let path = match path.strip_prefix("{current}") {
@@ -63,11 +62,7 @@ impl Condition for Registry {
         if self.once {
             out.truncate(before + 1);
         }
-        if out.len() == before && hive.is_dirty {
-            let what = "the hive was not closed cleanly; its logs, which are not replayed, may hold more";
-            return Err(Error::new(ErrorKind::Unsupported, what));
-        }
-        Ok(())
+        if out.len() == before { hive.settled() } else { Ok(()) }
     }
 }
 

@@ -54,8 +54,7 @@ impl Condition for Sam {
         if !hit.is_filled() {
             return Ok(());
         }
-        let content = hit.tree.open(hit.spot.node, hit.entry)?;
-        let hive = Hive::open(content.as_ref())?;
+        let hive = hit.hive()?;
         let administrators = administrators(&hive)?;
         for (_, key) in keys(&hive, "SAM/Domains/Account/Users/*")? {
             let (v, f) = (hive.value_of(&key, "V")?, hive.value_of(&key, "F")?);
@@ -69,7 +68,7 @@ impl Condition for Sam {
                 out.push(account.found(administrators.contains(&rid)));
             }
         }
-        Ok(())
+        if out.is_empty() { hive.settled() } else { Ok(()) }
     }
 }
 

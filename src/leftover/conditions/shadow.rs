@@ -157,7 +157,8 @@ impl Shadow {
         if hit.system.user(name).is_none() && !hit.system.users.is_empty() {
             evidence.push("account: not in /etc/passwd".to_owned());
         }
-        Some(Found { case, detail: name.to_vec(), place: None, evidence, secret: secret.map(<[u8]>::to_vec) })
+        let secret = secret.map(<[u8]>::to_vec);
+        Some(Found { case, detail: name.to_vec(), evidence, secret, ..Found::default() })
     }
 }
 

@@ -1,9 +1,10 @@
-//! Programs that run with the rights of their owner or group, where no package puts them.
+//! Programs that run with the rights of their owner or group, or with capabilities, that no package brought.
 
-use super::{Condition, Found, Kind, parameters};
+use super::{Condition, Found, Kind, Whole, package, parameters};
 use crate::error::Result;
 use crate::filesystem::{EntryKind, StreamName};
 use crate::leftover::hit::Hit;
+use crate::leftover::tree::Spot;
 use serde::Deserialize;
 
 pub(super) const KIND: Kind =
@@ -33,5 +34,13 @@ impl Condition for Suid {
             out.push(Found { evidence, ..Found::default() });
         }
         Ok(())
+    }
+
+    fn keeps(&self) -> bool {
+        true
+    }
+
+    fn conclude(&self, whole: Whole<'_>, out: &mut Vec<(Option<Spot>, Found)>) -> Result<()> {
+        package::without_unmodified(whole, out)
     }
 }

@@ -1,11 +1,11 @@
 //! Whether Windows was generalised: `ImageState` of `State.ini` (Windows Setup States).
 
-use super::{Condition, Found, Kind, parameters, shown};
+use super::{Condition, Found, Kind, Whole, parameters, shown};
 use crate::error::Result;
 use crate::leftover::hit::Hit;
-use crate::leftover::system::{Os, System};
+use crate::leftover::system::Os;
 use crate::leftover::text::decode;
-use crate::leftover::tree::Tree;
+use crate::leftover::tree::Spot;
 use serde::Deserialize;
 
 pub(super) const KIND: Kind =
@@ -37,10 +37,12 @@ impl Condition for Sysprep {
         Ok(())
     }
 
-    fn conclude(&self, _: &Tree<'_>, system: &System, hits: u64) -> Result<Option<Found>> {
-        let is_missing = system.os == Some(Os::Windows) && hits == 0;
-        let evidence = vec!["ImageState: no State.ini".to_owned()];
-        Ok(is_missing.then(|| Found { evidence, ..Found::default() }))
+    fn conclude(&self, whole: Whole<'_>, out: &mut Vec<(Option<Spot>, Found)>) -> Result<()> {
+        if whole.system.os == Some(Os::Windows) && whole.hits == 0 {
+            let evidence = vec!["ImageState: no State.ini".to_owned()];
+            out.push((None, Found { evidence, ..Found::default() }));
+        }
+        Ok(())
     }
 }
 

@@ -156,7 +156,8 @@ impl Text {
             }
             None => {}
         }
-        Found { case: secret.is_some().then_some("secret"), detail: Vec::new(), place, evidence, secret }
+        let case = secret.is_some().then_some("secret");
+        Found { case, place, evidence, secret, ..Found::default() }
     }
 }
 

@@ -159,7 +159,7 @@ impl Subject {
         match self {
             Self::Id(id) => finding.id == *id,
             Self::Fingerprint(fingerprint) => finding.fingerprint.as_ref() == Some(fingerprint),
-            Self::Check(check) => finding.rule == *check,
+            Self::Check(check) => finding.rule == *check || finding.checks.contains(check),
             Self::Rule { rule, matcher, .. } => {
                 finding.rule == *rule
                     && finding.place.path.as_ref().is_some_and(|path| matcher.is_match(path))

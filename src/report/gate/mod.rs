@@ -78,6 +78,7 @@ impl Gate {
     pub fn judge(self, summary: &mut Summary) {
         summary.fail_on = Some(self.policy.fail_on);
         summary.failing = self.failing;
+        summary.unchecked = summary.missing_checks().0;
         summary.allowed = self.allowed;
         summary.in_baseline = self.in_baseline;
         summary.exit_reason = if is_unreadable(summary) {
@@ -94,10 +95,12 @@ impl Gate {
     fn is_incomplete(&self, summary: &Summary) -> bool {
         let gaps = |kind: &str| summary.gaps.get(kind).is_some_and(|&number| number > 0);
         let coverage = &summary.coverage;
-        let lost = coverage.unread > 0
+        let (missing, not_made) = summary.missing_checks();
+        let lost = missing > 0
+            || coverage.unread > 0
             || summary.container.is_some_and(|container| container.unread > 0)
             || ["unread", "opaque", "damaged"].into_iter().any(gaps);
-        let cut_short = gaps("limited");
+        let cut_short = gaps("limited") || not_made > 0;
         // Counts that do not add up are an error of this program, which nobody can accept in advance.
         let container = summary.container.unwrap_or_default();
         !coverage.is_whole()
@@ -116,6 +119,7 @@ fn is_unreadable(summary: &Summary) -> bool {
 mod tests {
     use super::*;
     use crate::coverage::Coverage;
+    use crate::leftover::{CheckOutcome, CheckState};
 
     fn summary(scanned: u64, unread: u64, gap: Option<&str>) -> Summary {
         let coverage =
@@ -146,6 +150,29 @@ mod tests {
             let mut summary = summary(scanned, unread, gap);
             Gate { failing, ..Gate::new(policy) }.judge(&mut summary);
             assert_eq!(summary.exit_reason, expected, "{scanned} {unread} {gap:?} {failing} {strict}");
+        }
+    }
+
+    #[test]
+    fn a_check_that_could_not_be_made_is_never_clean() {
+        let outcome = |reason: &str, limited| CheckOutcome {
+            check: "c".to_owned(),
+            item: "i".to_owned(),
+            state: CheckState::NotEvaluated { reason: reason.to_owned(), limited },
+        };
+        // reason, limited, strict, accept gaps, expected
+        let cases = [
+            ("/etc: damaged", false, false, false, ExitReason::Incomplete),
+            ("/etc: damaged", false, false, true, ExitReason::Clean),
+            ("not built", true, false, false, ExitReason::Clean),
+            ("not built", true, true, false, ExitReason::Incomplete),
+            ("not applicable: no Windows system found", false, true, false, ExitReason::Clean),
+        ];
+        for (reason, limited, strict, accept_gaps, expected) in cases {
+            let policy = Policy { fail_on: Severity::Medium, strict, accept_gaps };
+            let mut summary = Summary { checks: vec![outcome(reason, limited)], ..summary(50, 0, None) };
+            Gate::new(policy).judge(&mut summary);
+            assert_eq!(summary.exit_reason, expected, "{reason} {strict} {accept_gaps}");
         }
     }
 

@@ -5,19 +5,21 @@
 
 mod checklist;
 mod map;
+mod steps;
 
 use super::spool::{Group, Spool};
 use super::{Format, Output, Report, Settings, failed, fails, words};
 use crate::coverage::Gap;
 use crate::error::Result;
 use crate::finding::Finding;
-use crate::record::{ExitReason, Header, Record, Summary};
+use crate::record::{DiskMap, ExitReason, Header, Record, Summary};
 use crate::rules::Severity;
 use askama::Template;
 use checklist::Item;
 use map::{Map, Tick};
 use sha2::{Digest as _, Sha256};
 use std::io::Write as _;
+use steps::Step;
 
 pub(super) const FORMAT: Format = Format {
     name: "html",
@@ -35,11 +37,11 @@ const GAPS_SHOWN: usize = 200;
 /// Blocks of findings with all their details; further ones are one line each.
 const BLOCKS_FULL: usize = 5000;
 
+/// Blocks and lines that a browser lays out together.
+const CHUNK: usize = 50;
+
 /// Places of one secret that are listed.
 const PLACES_SHOWN: usize = 20;
-
-/// Kinds of findings that a step names.
-const TITLES_SHOWN: usize = 4;
 
 /// Steps of the list of what to do.
 const STEPS_SHOWN: usize = 25;
@@ -49,7 +51,9 @@ struct Html {
     header: Option<Header>,
     spool: Spool,
     gaps: Vec<Gap>,
+    map: Option<DiskMap>,
     ticks: Vec<Tick>,
+    secrets: checklist::Secrets,
     started: bool,
     number: usize,
 }
@@ -58,6 +62,7 @@ struct Html {
 #[template(path = "head.html", config = "src/report/askama.toml")]
 struct Head<'a> {
     policy: &'a str,
+    image: &'a str,
 }
 
 #[derive(Template)]
@@ -66,8 +71,9 @@ struct ImagePart<'a> {
     number: usize,
     summary: &'a Summary,
     header: &'a Header,
-    decision: String,
-    good: bool,
+    verdict: &'static str,
+    sentence: String,
+    class: &'static str,
     steps: Vec<Step>,
     more_steps: usize,
     items: Vec<Item>,
@@ -75,20 +81,15 @@ struct ImagePart<'a> {
     gaps: &'a [Gap],
     more_gaps: u64,
     counts: Vec<(&'static str, u64)>,
-}
-
-/// Something to do, and what it settles.
-struct Step {
-    severity: &'static str,
-    remedy: String,
-    titles: Vec<String>,
-    findings: usize,
+    zones: Vec<(&'static str, &'static str)>,
+    total: u64,
 }
 
 #[derive(Template)]
 #[template(path = "finding.html", config = "src/report/askama.toml")]
 struct Block<'a> {
     severity: &'static str,
+    zone: &'static str,
     first: &'a Finding,
     place: String,
     facts: String,
@@ -103,6 +104,7 @@ struct Block<'a> {
 #[template(path = "line.html", config = "src/report/askama.toml")]
 struct Line<'a> {
     severity: &'static str,
+    zone: &'static str,
     title: &'a str,
     rule: &'a str,
     place: String,
@@ -117,7 +119,9 @@ struct Foot<'a> {
 
 fn create(out: Output, _settings: &Settings) -> Result<Box<dyn Report>> {
     let (gaps, ticks) = (Vec::new(), Vec::new());
-    Ok(Box::new(Html { out, header: None, spool: Spool::new()?, gaps, ticks, started: false, number: 0 }))
+    let (header, map, spool) = (None, None, Spool::new()?);
+    let secrets = checklist::Secrets::new();
+    Ok(Box::new(Html { out, header, spool, gaps, map, ticks, secrets, started: false, number: 0 }))
 }
 
 impl Report for Html {
@@ -125,25 +129,27 @@ impl Report for Html {
         match record {
             Record::Scan(header) => self.header = Some((*header).clone()),
             Record::Finding(finding) => {
-                self.ticks.extend(Tick::of(finding));
+                self.ticks.push(Tick::of(finding));
+                checklist::count(&mut self.secrets, finding);
                 self.spool.push(finding)?;
             }
             Record::Gap(gap) if self.gaps.len() < GAPS_SHOWN => self.gaps.push((*gap).clone()),
-            Record::Gap(_) => {}
+            Record::Map(map) => self.map = Some((*map).clone()),
+            Record::Gap(_) | Record::Key(_) | Record::History(_) => {}
             Record::Summary(summary) => self.image(summary)?,
         }
         Ok(())
     }
 
     fn finish(&mut self) -> Result<()> {
-        self.start()?;
+        self.start("")?;
         self.render(&Foot { script: SCRIPT })?;
         self.out.flush().map_err(failed)
     }
 }
 
 impl Html {
-    fn start(&mut self) -> Result<()> {
+    fn start(&mut self, image: &str) -> Result<()> {
         if std::mem::replace(&mut self.started, true) {
             return Ok(());
         }
@@ -151,11 +157,11 @@ impl Html {
         let policy = format!(
             "default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
         );
-        self.render(&Head { policy: &policy })
+        self.render(&Head { policy: &policy, image })
     }
 
     fn image(&mut self, summary: &Summary) -> Result<()> {
-        self.start()?;
+        self.start(&summary.image)?;
         self.number += 1;
         let mut spool = std::mem::replace(&mut self.spool, Spool::new()?);
         let header = self.header.take().unwrap_or_default();
@@ -163,7 +169,9 @@ impl Html {
         let ticks = std::mem::take(&mut self.ticks);
         let groups = spool.groups();
         let fail_on = summary.fail_on.unwrap_or(Severity::Info);
-        let mut steps = steps(&mut spool, &groups, fail_on)?;
+        let secrets = std::mem::take(&mut self.secrets);
+        let map = self.map.take().unwrap_or_default();
+        let mut steps = steps::steps(&mut spool, &groups, fail_on)?;
         let more_steps = steps.len().saturating_sub(STEPS_SHOWN);
         steps.truncate(STEPS_SHOWN);
         let all_gaps: u64 = summary.gaps.values().sum();
@@ -172,24 +180,51 @@ impl Html {
             let name = words::severity(severity);
             (name, summary.by_severity.get(name).copied().unwrap_or(0))
         });
+        let (verdict, sentence, class) = headline(summary);
         self.render(&ImagePart {
             number: self.number,
             summary,
             header: &header,
-            decision: words::decision(summary),
-            good: summary.exit_reason == ExitReason::Clean,
+            verdict,
+            sentence,
+            class,
             steps,
             more_steps,
-            items: checklist::items(&summary.checks),
-            map: Map::new(&header, summary, &gaps, &ticks),
+            items: checklist::items(&summary.checks, &secrets),
+            map: Map::new(&header, summary, &map, &gaps, &ticks),
             gaps: &gaps,
             more_gaps: all_gaps.saturating_sub(shown),
             counts: counts.to_vec(),
+            zones: map::zones(),
+            total: summary.by_severity.values().sum(),
         })?;
-        for (number, group) in groups.iter().enumerate() {
-            self.group(&mut spool, group, (number < BLOCKS_FULL).then_some(fail_on))?;
+        let (full, short) = groups.split_at(BLOCKS_FULL.min(groups.len()));
+        for part in full.chunks(CHUNK) {
+            self.part("blocks", &mut spool, part, Some(fail_on))?;
+        }
+        if !short.is_empty() {
+            let more = words::grouped(u64::try_from(short.len()).unwrap_or(u64::MAX));
+            let text =
+                format!("<p class=\"printed\">{more} more are on the page, and are not printed.</p>\n");
+            self.out.write_all(text.as_bytes()).map_err(failed)?;
+        }
+        for part in short.chunks(CHUNK) {
+            self.part("lines", &mut spool, part, None)?;
         }
         self.out.write_all(b"</section></main>\n").map_err(failed)
+    }
+
+    /// Groups that a browser lays out together, when they come into view.
+    fn part(
+        &mut self,
+        class: &str,
+        spool: &mut Spool,
+        groups: &[Group],
+        fail_on: Option<Severity>,
+    ) -> Result<()> {
+        self.out.write_all(format!("<div class=\"{class}\">\n").as_bytes()).map_err(failed)?;
+        groups.iter().try_for_each(|group| self.group(spool, group, fail_on))?;
+        self.out.write_all(b"</div>\n").map_err(failed)
     }
 
     /// A group of findings: with all details where there is a threshold to tell, else in one line.
@@ -197,10 +232,10 @@ impl Html {
         let Some((&first, others)) = group.places.split_first() else { return Ok(()) };
         let first = spool.get(first)?;
         let place = words::place(&first.place);
-        let severity = words::severity(group.severity);
+        let (severity, zone) = (words::severity(group.severity), map::class_of(&first));
         let Some(fail_on) = fail_on else {
             let (title, rule, places) = (first.title.as_str(), first.rule.as_str(), group.places.len());
-            return self.render(&Line { severity, title, rule, place, places });
+            return self.render(&Line { severity, zone, title, rule, place, places });
         };
         let pair = group.pair.map(|pair| spool.get(pair)).transpose()?;
         let mut listed = Vec::new();
@@ -219,6 +254,7 @@ impl Html {
         };
         self.render(&Block {
             severity,
+            zone,
             place,
             facts: words::circumstances(&first).join(" · "),
             accepted,
@@ -236,36 +272,17 @@ impl Html {
     }
 }
 
-/// The remedies of what fails the gate, in the order of their severity, each once.
-fn steps(spool: &mut Spool, groups: &[Group], fail_on: Severity) -> Result<Vec<Step>> {
-    let mut steps: Vec<Step> = Vec::new();
-    for group in groups.iter().filter(|group| group.severity >= fail_on).take(BLOCKS_FULL) {
-        for &place in group.places.iter().take(PLACES_SHOWN) {
-            let finding = spool.get(place)?;
-            if fails(&finding, fail_on) && !finding.remedy.is_empty() {
-                add_step(&mut steps, finding);
-            }
-        }
-    }
-    Ok(steps)
-}
-
-/// Adds what a finding asks for to the step that asks for the same, or as a step of its own.
-fn add_step(steps: &mut Vec<Step>, finding: Finding) {
-    match steps.iter_mut().find(|step| step.remedy == finding.remedy) {
-        Some(step) => {
-            step.findings += 1;
-            if !step.titles.contains(&finding.title) && step.titles.len() < TITLES_SHOWN {
-                step.titles.push(finding.title);
-            }
-        }
-        None => steps.push(Step {
-            severity: words::severity(finding.severity),
-            remedy: finding.remedy,
-            titles: vec![finding.title],
-            findings: 1,
-        }),
-    }
+/// The verdict as a word, the rest of its sentence, and the class of the style sheet.
+fn headline(summary: &Summary) -> (&'static str, String, &'static str) {
+    let (verdict, class) = match summary.exit_reason {
+        ExitReason::Clean => ("Clean", "good"),
+        ExitReason::Findings => ("Do not release", "bad"),
+        ExitReason::Incomplete => ("Incomplete", "open"),
+        ExitReason::Unreadable => ("Not read", "bad"),
+    };
+    let decision = words::decision(summary);
+    let rest = decision.split_once(": ").map_or(decision.as_str(), |(_, rest)| rest);
+    (verdict, rest.to_owned(), class)
 }
 
 /// Filters for the templates.

@@ -39,7 +39,7 @@ impl Report for Text {
             Record::Scan(header) => self.header = Some((*header).clone()),
             Record::Finding(finding) => self.spool.push(finding)?,
             Record::Gap(gap) if self.gaps.len() < GAPS_SHOWN => self.gaps.push((*gap).clone()),
-            Record::Gap(_) => {}
+            Record::Gap(_) | Record::Key(_) | Record::History(_) | Record::Map(_) => {}
             Record::Summary(summary) => self.image(summary)?,
         }
         Ok(())

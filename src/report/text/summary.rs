@@ -117,7 +117,7 @@ fn checks(paint: Paint, summary: &Summary, text: &mut String) {
         match &outcome.state {
             CheckState::Clean => clean.push(outcome.check.as_str()),
             CheckState::Finding { .. } => found.push(outcome.check.as_str()),
-            CheckState::NotEvaluated { reason } => {
+            CheckState::NotEvaluated { reason, .. } => {
                 not_evaluated.entry(reason).or_default().push(&outcome.check);
             }
         }

@@ -53,3 +53,4 @@ for text in *.reg; do
     hivexregedit --merge --prefix 'H' "$work/$name" "$text"
     zstd -q -19 -f "$work/$name" -o "$name.zst"
 done
+python3 torn.py

@@ -14,10 +14,12 @@ use std::sync::Arc;
 #[derive(Debug)]
 struct Inode {
     kind: EntryKind,
-    content: Vec<u8>,
+    content: Arc<Vec<u8>>,
     names: BTreeMap<Vec<u8>, u64>,
     uid: u32,
     mode: u16,
+    /// Seconds since 1970: content modified, entry changed.
+    times: Option<(i64, i64)>,
     damaged: bool,
 }
 
@@ -40,6 +42,12 @@ impl Memory {
     /// Puts a file there; directories on the way are made.
     pub(super) fn file(&mut self, path: &str, content: impl Into<Vec<u8>>) -> u64 {
         self.put(path, Inode::new(EntryKind::File, content.into()))
+    }
+
+    /// Puts a file there, in place of what is there.
+    pub(super) fn replace(&mut self, path: &str, content: impl Into<Vec<u8>>) {
+        let id = self.file(path, Vec::new());
+        self.inodes.get_mut(&id).unwrap().content = Arc::new(content.into());
     }
 
     /// Puts a symbolic link there.
@@ -73,6 +81,12 @@ impl Memory {
     pub(super) fn chmod(&mut self, path: &str, mode: u16) {
         let id = self.find(path.as_bytes()).unwrap();
         self.inodes.get_mut(&id.0).unwrap().mode = mode;
+    }
+
+    /// Gives an entry times: modified and changed, in seconds since 1970.
+    pub(super) fn touch(&mut self, path: &str, modified: i64, changed: i64) {
+        let id = self.find(path.as_bytes()).unwrap();
+        self.inodes.get_mut(&id.0).unwrap().times = Some((modified, changed));
     }
 
     /// Gives an entry a second name.
@@ -113,7 +127,15 @@ impl Memory {
 
 impl Inode {
     fn new(kind: EntryKind, content: Vec<u8>) -> Self {
-        Self { kind, content, names: BTreeMap::new(), uid: 0, mode: 0o644, damaged: false }
+        Self {
+            kind,
+            content: Arc::new(content),
+            names: BTreeMap::new(),
+            uid: 0,
+            mode: 0o644,
+            times: None,
+            damaged: false,
+        }
     }
 }
 
@@ -138,13 +160,19 @@ impl FileSystem for Memory {
             name: StreamName::Data,
             size,
             initialised: size,
-            layout: Layout::Resident { bytes: inode.content.clone(), place: None },
+            // Large content stands elsewhere; only `open` gives it.
+            layout: match inode.content.len() {
+                0..65_536 => Layout::Resident { bytes: inode.content.to_vec(), place: None },
+                _ => Layout::Runs(Vec::new()),
+            },
         };
-        let modified = Some(Timestamp::from_second(1_700_000_000 + id.0 as i64).unwrap());
+        let usual = 1_700_000_000 + id.0 as i64;
+        let (modified, changed) = inode.times.unwrap_or((usual, usual));
+        let [modified, changed] = [modified, changed].map(|time| Timestamp::from_second(time).ok());
         Ok(Entry {
             id,
             kind: inode.kind,
-            times: Times { modified, ..Times::default() },
+            times: Times { modified, changed, ..Times::default() },
             owner: Owner { uid: Some(inode.uid), gid: Some(0), mode: Some(inode.mode) },
             streams: if inode.kind == EntryKind::Directory { Vec::new() } else { vec![stream] },
             ..Entry::default()
@@ -165,12 +193,24 @@ impl FileSystem for Memory {
         Ok(())
     }
 
-    fn paths(&self, _: EntryId) -> Result<Paths> {
-        Ok(Paths::default())
+    fn paths(&self, id: EntryId) -> Result<Paths> {
+        let (mut all, mut todo) = (Vec::new(), vec![(2, Vec::new())]);
+        while let Some((at, path)) = todo.pop() {
+            for (name, child) in self.inodes[&at].names.iter().filter(|_| path.len() < 4096) {
+                let path = [path.as_slice(), b"/", name].concat();
+                if *child == id.0 {
+                    all.push(path.clone());
+                }
+                todo.push((*child, path));
+            }
+        }
+        all.sort();
+        Ok(Paths { all })
     }
 
     fn open(&self, entry: &Entry, _: &StreamName) -> Result<Arc<dyn ReadAt>> {
-        Ok(Arc::new(self.inode(entry.id)?.content.clone()))
+        let content: Arc<dyn ReadAt> = self.inode(entry.id)?.content.clone();
+        Ok(content)
     }
 
     fn unallocated(&self, _: &mut dyn FnMut(Range<u64>)) -> Result<()> {

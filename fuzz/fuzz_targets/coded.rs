@@ -1,0 +1,21 @@
+//! Bytes written as text: wherever a run is seen, it lies in the content, and so does what it decodes to.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use residue::content::coded;
+
+fuzz_target!(|data: &[u8]| {
+    let mut places = Vec::new();
+    coded::places(data, &mut places);
+    for place in places {
+        let (range, run) = coded::look(data, place);
+        assert!(range.contains(&place) && range.end <= data.len());
+        if let Some(run) = run {
+            let decoded = coded::decode(data, &run);
+            assert!(decoded.bytes.len() <= range.len());
+            for at in 0..decoded.bytes.len() {
+                assert!(range.contains(&decoded.source(at).unwrap()));
+            }
+        }
+    }
+});
