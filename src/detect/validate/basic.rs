@@ -23,7 +23,9 @@ fn user(secret: &[u8]) -> Option<String> {
     let is_known = |part: &str| placeholder::is_placeholder(part.as_bytes());
     // A token may stand alone before or behind the colon.
     let is_example = is_known(password) && (user.len() < 16 || is_known(user));
-    (is_text && !is_example).then(|| user.to_owned())
+    // JSON has colons, too.
+    let is_name = !user.contains(['{', '}', '"']);
+    (is_text && is_name && !is_example).then(|| user.to_owned())
 }
 
 #[cfg(test)]
