@@ -14,6 +14,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
+/// SHA-256 of no bytes.
+const NOTHING: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 const VOLUMES: [&str; 4] = ["fat12", "fat16", "fat32", "exfat"];
 
 fn volume(name: &str) -> Vec<u8> {
@@ -119,12 +121,16 @@ fn removed_files_are_recovered_where_the_sleuth_kit_recovers_them() {
                 .unwrap_or_else(|| panic!("{name}: {} {} is not there", line.number.unwrap(), line.path));
             assert_eq!(entry.state, EntryState::Deleted, "{name} {}", line.path);
             assert_eq!(entry.size(), line.size, "{name} {}", line.path);
-            if let Some(digest) = digest(filesystem.as_ref(), entry) {
-                assert_eq!(digest, line.digest, "{name} {}", line.path);
-                recovered += 1;
+            match digest(filesystem.as_ref(), entry) {
+                Some(digest) => {
+                    assert_eq!(digest, line.digest, "{name} {}", line.path);
+                    recovered += 1;
+                }
+                // Where its first cluster is in use again, the other program gives nothing either.
+                None => assert_eq!(line.digest, NOTHING, "{name} {}", line.path),
             }
         }
-        assert!(recovered * 2 > removed.len(), "{name}: {recovered} of {}", removed.len());
+        assert!(recovered >= 10, "{name}: {recovered} of {}", removed.len());
         let paths: Vec<_> = entries.values().map(|entry| path(filesystem.as_ref(), entry)).collect();
         for expected in ["/a removed file with a long name.txt", "/removed", "/removed/inside.txt"] {
             let short = expected.replace("removed", "_EMOVED").replace("/inside.txt", "/_NSIDE.TXT");
@@ -196,6 +202,16 @@ fn every_token_in_files_slack_free_and_removed_clusters_is_found_under_its_owner
         let (entries, _) = walk(filesystem.as_ref());
         let unit = filesystem.facts().block_size;
         let mut taken = BTreeSet::new();
+        // Removed files may lay claim to the same clusters.
+        let mut claims: BTreeMap<u64, usize> = BTreeMap::new();
+        for run in entries.iter().flat_map(|entry| &entry.streams).flat_map(residue::filesystem::Stream::runs)
+        {
+            if let Place::At(start) = run.place {
+                for at in (start..start + run.length).step_by(usize::try_from(unit).unwrap()) {
+                    *claims.entry(at).or_default() += 1;
+                }
+            }
+        }
         let mut expected: BTreeMap<String, (Option<String>, State, Option<u64>)> = BTreeMap::new();
         for (state, wanted) in
             [(State::Allocated, EntryState::Allocated), (State::Deleted, EntryState::Deleted)]
@@ -208,7 +224,8 @@ fn every_token_in_files_slack_free_and_removed_clusters_is_found_under_its_owner
                         let at = start + inside;
                         let (logical, size) = (run.logical + inside, entry.size());
                         // Of a large file, every some cluster is enough.
-                        if !taken.insert(at) || (size > 500_000 && at / unit % 64 != 0) {
+                        let skip = claims[&at] > 1 || (size > 500_000 && at / unit % 64 != 0);
+                        if skip || !taken.insert(at) {
                             continue;
                         }
                         if size >= logical + 40 {
@@ -229,13 +246,8 @@ fn every_token_in_files_slack_free_and_removed_clusters_is_found_under_its_owner
         filesystem.unallocated(&mut |range| free.push(range)).unwrap();
         for range in free {
             for at in (range.start..range.end).step_by(usize::try_from(unit).unwrap()) {
-                let is_directory = entries.iter().any(|entry| {
-                    entry.streams.iter().flat_map(residue::filesystem::Stream::runs).any(
-                        |run| matches!(run.place, Place::At(start) if (start..start + run.length).contains(&at)),
-                    )
-                });
                 // Most of a large empty volume may stay empty.
-                if !is_directory && taken.insert(at) && at / unit % 16 == 0 {
+                if !claims.contains_key(&at) && at / unit % 16 == 0 {
                     let text = plant(&mut bytes, at + 100);
                     expected.insert(text, (None, State::Unallocated, None));
                 }
@@ -260,7 +272,7 @@ fn every_token_in_files_slack_free_and_removed_clusters_is_found_under_its_owner
             assert_eq!(missing.remove(&secret), Some(found), "{name}: {place:?}");
         }
         assert!(missing.is_empty(), "{name}: {} of {} missing: {missing:?}", missing.len(), expected.len());
-        assert!(expected.len() > 150, "{name}: {}", expected.len());
+        assert!(expected.len() > 100, "{name}: {}", expected.len());
         assert!(scanned.summary.coverage.is_whole() && scanned.gaps.is_empty(), "{name}: {:?}", scanned.gaps);
     }
 }
