@@ -7,6 +7,7 @@ use crate::filesystem::EntryId;
 use crate::location::State;
 use crate::rules::Verdict;
 use crate::sweep::{Candidate, Ground};
+use crate::volume::Reading;
 use std::collections::{HashMap, HashSet};
 
 /// A candidate that becomes a finding, with its other physical places.
@@ -38,7 +39,7 @@ pub(super) fn fold(
     let candidates = drop_raw_twins(candidates);
     let candidates = drop_coded_twins(candidates, rules);
     let candidates = drop_twins(candidates, rules);
-    let places = fold_copies(candidates, ground);
+    let places = fold_mirrors(fold_copies(candidates, ground), ground);
     limit(places, rules, ground, per_file_max)
 }
 
@@ -206,6 +207,46 @@ fn fold_copies(candidates: Vec<Candidate>, ground: &Ground) -> Vec<Place> {
     places
 }
 
+/// What a mirror's other half holds at the very same place becomes part of the finding.
+fn fold_mirrors(places: Vec<Place>, ground: &Ground) -> Vec<Place> {
+    let original = |place: &Place| {
+        let candidate = &place.candidate;
+        let offset = original(candidate, ground)?;
+        Some((candidate.rule, offset, candidate.secret.expose().to_vec()))
+    };
+    let originals: Vec<_> = places.iter().map(original).collect();
+    if originals.iter().all(Option::is_none) {
+        return places;
+    }
+    let key = |place: &Place| {
+        let candidate = &place.candidate;
+        Some((candidate.rule, candidate.disk_offset?, candidate.secret.expose().to_vec()))
+    };
+    let homes: HashMap<_, _> =
+        places.iter().enumerate().filter_map(|(index, place)| Some((key(place)?, index))).collect();
+    let homes: Vec<Option<usize>> =
+        originals.into_iter().map(|original| homes.get(&original?).copied()).collect();
+    let mut places: Vec<Option<Place>> = places.into_iter().map(Some).collect();
+    for (index, home) in homes.into_iter().enumerate() {
+        let Some(home) = home.filter(|&home| home != index) else { continue };
+        if !matches!(places.get(home), Some(Some(_))) {
+            continue;
+        }
+        let copy = places.get_mut(index).and_then(Option::take);
+        if let (Some(copy), Some(Some(home))) = (copy, places.get_mut(home)) {
+            home.copies.extend(copy.candidate.disk_offset.into_iter().chain(copy.copies));
+        }
+    }
+    places.into_iter().flatten().collect()
+}
+
+/// Where the half of a mirror that is read has the bytes of a candidate in another half.
+fn original(candidate: &Candidate, ground: &Ground) -> Option<u64> {
+    let (land, at) = ground.to_volume(candidate.disk_offset?)?;
+    let Reading::Copy { of, offset, .. } = &ground.lands.get(land)?.volume.reading else { return None };
+    ground.land(of)?.volume.to_disk(at.checked_sub(*offset)?)
+}
+
 /// The offset within the unit in which a journal or mirror copies: file-system blocks on ext, anything on
 /// NTFS, whose log keeps parts of records.
 fn phase(candidate: &Candidate, ground: &Ground) -> u64 {
@@ -214,7 +255,7 @@ fn phase(candidate: &Candidate, ground: &Ground) -> u64 {
     if facts.kind == "ntfs" {
         return 0;
     }
-    let volume_offset = candidate.disk_offset.map(|offset| offset.saturating_sub(land.volume.disk_start()));
+    let volume_offset = candidate.disk_offset.and_then(|offset| Some(ground.to_volume(offset)?.1));
     volume_offset.and_then(|offset| offset.checked_rem(facts.block_size)).unwrap_or(0)
 }
 
