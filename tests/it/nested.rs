@@ -2,9 +2,10 @@
 //!
 //! `testdata/volumes/make-nested.sh` makes the disk with qemu-img and e2fsprogs.
 
-use crate::support::{fixture, scan, sparse_image, testdata};
+use crate::support::{fixture, scan, sparse_image, testdata, token};
 use residue::coverage::GapKind;
-use residue::location::Place;
+use residue::filesystem::{Place, Recognised};
+use residue::location::State;
 use residue::scan::Options;
 use std::collections::BTreeMap;
 
@@ -57,6 +58,56 @@ fn a_secret_in_a_nested_image_is_found_once_under_its_innermost_file() {
 }
 
 #[test]
+fn every_block_of_a_nested_file_and_of_nested_free_space_has_its_own_owner() {
+    let mut bytes = disk();
+    let open = residue::scan::open(sparse_image(&bytes).path(), &options()).unwrap();
+    let mut expected: BTreeMap<String, (String, Option<&str>, State, Option<u64>)> = BTreeMap::new();
+    let end = bytes.len() as u64;
+    for inner in open.volumes.iter().filter(|open| open.nested) {
+        let Recognised::Opened(filesystem) = &inner.content else { continue };
+        let Ok(id) = filesystem.find(b"/etc/app.conf") else { continue };
+        let entry = filesystem.entry(id).unwrap();
+        let mut plant = |at: u64, path, state, logical| {
+            let Some(start) = inner.volume.to_disk(at).filter(|&start| start < end) else { return };
+            let text = format!(" {} ", token(start));
+            let from = usize::try_from(start).unwrap() - 1;
+            bytes[from..from + text.len()].copy_from_slice(text.as_bytes());
+            let name = inner.volume.name.clone();
+            expected.insert(text.trim().to_owned(), (name, path, state, logical));
+        };
+        for run in entry.streams[0].runs() {
+            let Place::At(start) = run.place else { continue };
+            for inside in (0..run.length).step_by(1024).filter(|at| run.logical + at + 100 < entry.size()) {
+                let logical = run.logical + inside + 9;
+                plant(start + inside + 9, Some("/etc/app.conf"), State::Allocated, Some(logical));
+            }
+        }
+        let mut free = Vec::new();
+        filesystem.unallocated(&mut |range| free.push(range)).unwrap();
+        for at in free.into_iter().flat_map(|range| (range.start..range.end).step_by(32 << 10)) {
+            plant(at + 50, None, State::Unallocated, None);
+        }
+    }
+    assert!(expected.len() > 600, "{}", expected.len());
+    let options = Options { per_file_max: u64::MAX, ..options() };
+    let scanned = scan(sparse_image(&bytes).path(), &options);
+    let mut wrong = Vec::new();
+    for finding in &scanned.findings {
+        let (place, secret) = (&finding.place, finding.secret_shown.as_deref().unwrap());
+        let found = (place.volume.clone(), place.path.as_deref(), place.state.unwrap(), place.file_offset);
+        match expected.remove(secret) {
+            Some(wanted) if wanted == found => {}
+            Some(wanted) => wrong.push(format!("{found:?} and not {wanted:?}")),
+            None if truth().iter().any(|[.., token]| token == secret) => {}
+            None => wrong.push(format!("{found:?} was not planted, or is there twice")),
+        }
+    }
+    wrong.extend(expected.values().map(|wanted| format!("{wanted:?} is not found")));
+    assert!(wrong.is_empty(), "{} wrong: {:#?}", wrong.len(), &wrong[..wrong.len().min(10)]);
+    assert!(scanned.summary.coverage.is_whole());
+}
+
+#[test]
 fn what_is_not_opened_is_named() {
     let scanned = scan(sparse_image(&disk()).path(), &options());
     let gap = |part: &str| {
@@ -95,7 +146,7 @@ fn places_of_nested_findings_are_read_back() {
         };
         let short = format!("{}:{}", at.volume, at.path.as_deref().unwrap());
         for text in [chain.to_string(), short] {
-            let place = Place::parse(&text).unwrap();
+            let place = residue::location::Place::parse(&text).unwrap();
             assert_eq!(place.volume.as_deref(), Some(at.volume.as_str()), "{text}");
             assert!(
                 matches!(&place.target, residue::location::Target::Path(path) if *path == *at.path.as_ref().unwrap())
