@@ -141,6 +141,18 @@ fn guard(name: &str, out: &mut String) {
     }
 }
 
+/// An escaped path as a part of a volume's name: the marks of a [`Place`]'s grammar become `%XX`.
+pub fn layer_name(path: &str) -> String {
+    let mut out = String::with_capacity(path.len());
+    for character in path.chars() {
+        match u8::try_from(character) {
+            Ok(byte @ (b' ' | b':' | b'!' | b'@')) => push_hex(&mut out, byte),
+            _ => out.push(character),
+        }
+    }
+    out
+}
+
 /// What a place lies in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Target {
@@ -221,7 +233,15 @@ impl Place {
         if text.starts_with('/') || text.starts_with("inode:") {
             return Self::parse_entry(text);
         }
-        let inner = [":/", ":inode:"].iter().filter_map(|mark| text.find(mark)).min();
+        // A volume of a disk within another layer has that layer in its name, with a path of its own.
+        let layer = text.rfind("!/").filter(|&at| {
+            let rest = text.get(at..).unwrap_or_default();
+            rest.contains(":/") || rest.contains(":inode:")
+        });
+        let from = layer.unwrap_or(0);
+        let rest = text.get(from..).unwrap_or_default();
+        let marks = [":/", ":inode:"].iter().filter_map(|mark| rest.find(mark));
+        let inner = marks.min().and_then(|at| at.checked_add(from));
         if let Some((volume, rest)) = inner.and_then(|at| text.split_at_checked(at)) {
             let entry = Self::parse_entry(rest.trim_start_matches(':'))?;
             return Ok(Self { volume: Some(volume.to_owned()), ..entry });
@@ -387,6 +407,7 @@ mod tests {
         let volume = Place { target: Target::Volume, ..path(Some("p3"), "") };
         let disk = Place { target: Target::Disk, ..path(None, "") };
         let logical = path(Some("lvm:vg/root"), "/etc/shadow");
+        let nested = path(Some("p3:/vm.qcow2!/p1"), "/etc/shadow");
         let member = Place { member: Some("a/b.txt".to_owned()), ..path(Some("p3"), "/srv/x.jar") };
         let cases = [
             ("p3:/etc/shadow", shadow.clone()),
@@ -413,6 +434,8 @@ mod tests {
             ("lvm:vg/root:/etc/shadow", logical.clone()),
             ("d / lvm:vg/root xfs / etc/shadow", logical),
             ("d / p3 ext4 / srv/x.jar!/a/b.txt", member),
+            ("p3:/vm.qcow2!/p1:/etc/shadow", nested.clone()),
+            ("d / p3:/vm.qcow2!/p1 ext4 / etc/shadow", nested),
         ];
         for (text, place) in cases {
             assert_eq!(Place::parse(text), Ok(place), "{text}");

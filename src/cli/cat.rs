@@ -52,6 +52,7 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args) -> Result<Exit> {
     let place = Place::parse(&args.place).map_err(|message| Error::new(Kind::Usage, message))?;
     let disk = scan::open(&args.image, &args.input.options())?;
+    let place = resolve::settle(&disk, place);
     let open = if args.raw { resolve::open_raw } else { resolve::open };
     let content = open(&disk, &place).map_err(|error| error.in_file(&args.image))?;
     let offset = args.offset.or(place.offset).unwrap_or(0);

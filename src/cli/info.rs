@@ -173,7 +173,7 @@ fn volume(mounted: &OpenVolume) -> VolumeInfo {
         name: volume.name.clone(),
         kind: volume.kind.clone(),
         label: volume.label.clone(),
-        disk_offset: volume.disk_start(),
+        disk_offset: mounted.disk_offset(),
         size: volume.size(),
         filesystem: mounted.facts().cloned(),
     };
@@ -221,11 +221,13 @@ fn text(info: &Info) -> String {
     lines.push(format!("partitions  {}, sectors of {} bytes", info.scheme, info.sector_size));
     lines.extend(container.notes.iter().chain(&info.notes).map(|note| format!("note        {note}")));
     lines.push(String::new());
+    let width =
+        info.volumes.iter().map(|volume| volume.facts.name.chars().count()).max().unwrap_or(0).clamp(14, 60);
     lines.push(format!(
-        "{:<14} {:>16} {:>11}  {:<8} {:<7} {}",
+        "{:<width$} {:>16} {:>11}  {:<8} {:<7} {}",
         "volume", "disk offset", "size", "holds", "reading", "label, notes"
     ));
-    lines.extend(info.volumes.iter().map(volume_line));
+    lines.extend(info.volumes.iter().map(|volume| volume_line(volume, width)));
     let mut text = String::new();
     for line in lines {
         text.push_str(harmless(&line).trim_end());
@@ -246,7 +248,7 @@ fn allocated(allocation: &Allocation) -> String {
     line
 }
 
-fn volume_line(volume: &VolumeInfo) -> String {
+fn volume_line(volume: &VolumeInfo, width: usize) -> String {
     let facts = &volume.facts;
     let holds = facts.filesystem.as_ref().map_or_else(
         || match facts.kind {
@@ -263,7 +265,7 @@ fn volume_line(volume: &VolumeInfo) -> String {
     }
     remarks.extend(volume.reason.clone());
     format!(
-        "{:<14} {:>16} {:>11}  {holds:<8} {:<7} {}",
+        "{:<width$} {:>16} {:>11}  {holds:<8} {:<7} {}",
         facts.name,
         facts.disk_offset,
         words::size(facts.size),

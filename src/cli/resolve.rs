@@ -11,6 +11,21 @@ use crate::scan::{Disk, OpenVolume};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
+/// The place that is meant: what reads like a member of an archive may be a volume of a disk image in a file.
+pub(super) fn settle(disk: &Disk, place: Place) -> Place {
+    let (Target::Path(path), Some(member), Some(outer)) = (&place.target, &place.member, &place.volume)
+    else {
+        return place;
+    };
+    let name = format!("{outer}:{path}!/{member}");
+    let is_volume = disk.volumes.iter().any(|open| open.nested && open.volume.name == name);
+    if is_volume {
+        Place { volume: Some(name), target: Target::Volume, member: None, ..place }
+    } else {
+        place
+    }
+}
+
 /// Opens the disk, volume or stream that `place` names; its offsets and its member are the caller's business.
 ///
 /// # Errors

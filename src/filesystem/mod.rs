@@ -7,6 +7,7 @@
 mod directory;
 mod entry;
 mod ext4;
+mod fat;
 mod ntfs;
 mod recognise;
 mod runs;
@@ -205,14 +206,13 @@ impl fmt::Debug for Kind {
 }
 
 /// All kinds, in the order in which they are probed. What stands near the end of a volume comes last, because
-/// the file system at its start says more.
+/// the file system at its start says more; what is only guessed comes after everything.
 pub const FILE_SYSTEMS: &[Kind] = &[
     recognise::luks::KIND,
     recognise::bitlocker::KIND,
     ntfs::KIND,
     ext4::KIND,
-    recognise::exfat::KIND,
-    recognise::fat::KIND,
+    fat::KIND,
     recognise::swap::KIND,
     recognise::unread::XFS,
     recognise::unread::BTRFS,
@@ -227,9 +227,19 @@ pub const FILE_SYSTEMS: &[Kind] = &[
     recognise::zfs::KIND,
     recognise::md::KIND,
     ext4::BACKUP_KIND,
+    recognise::random::KIND,
 ];
 
 /// Says what a volume holds.
 pub fn recognise(volume: &Arc<dyn ReadAt>) -> Recognised {
     FILE_SYSTEMS.iter().find_map(|kind| (kind.probe)(volume)).unwrap_or(Recognised::Unknown)
+}
+
+/// What the kind called `name` says of a volume, where it recognises it.
+pub fn describe(name: &str, volume: &Arc<dyn ReadAt>) -> Option<Facts> {
+    let kind = FILE_SYSTEMS.iter().find(|kind| kind.name == name)?;
+    match (kind.probe)(volume)? {
+        Recognised::Plain(facts) | Recognised::Opaque { facts, .. } => Some(facts),
+        Recognised::Opened(_) | Recognised::Unknown => None,
+    }
 }

@@ -56,19 +56,6 @@ pub struct Source {
     pub filesystem: Arc<dyn FileSystem>,
     /// What the decoders met inside of its files among the names that [`is_watched`] knows.
     pub members: Members,
-    /// The file that it lies in, where it is on a disk inside of a file.
-    pub outer: Option<Outer>,
-}
-
-/// A file that holds a disk.
-#[derive(Clone, Debug)]
-pub struct Outer {
-    /// Volume that the file is on.
-    pub volume: String,
-    /// The file.
-    pub entry: EntryId,
-    /// Its path there, escaped.
-    pub path: String,
 }
 
 /// A leftover.

@@ -32,7 +32,7 @@ pub(super) fn header(name: &str, disk: &Disk, engine: &Engine) -> Header {
         name: volume.volume.name.clone(),
         kind: volume.volume.kind.clone(),
         label: volume.volume.label.clone(),
-        disk_offset: volume.volume.disk_start(),
+        disk_offset: volume.disk_offset(),
         size: volume.volume.size(),
         filesystem: volume.facts().cloned(),
     });
@@ -57,7 +57,7 @@ pub(super) struct Assembler<'a> {
     rules: &'a [RuleFacts],
     show_secrets: bool,
     key: [u8; 32],
-    users: HashMap<u32, String>,
+    users: HashMap<String, HashMap<u32, String>>,
     entries: HashMap<(usize, EntryId), Known>,
     lines: HashMap<(usize, EntryId, u16), Lines>,
 }
@@ -108,6 +108,7 @@ impl<'a> Assembler<'a> {
         let special = known.as_ref().and_then(|known| known.special);
         let in_use = matches!(candidate.state, Some(State::Allocated));
         let (disk_offset, inside) = land.map_or((None, None), |land| land.shown_place(candidate.disk_offset));
+        let (disk_offset, inside) = self.on_disk(disk_offset, inside);
         let described = land.zip(inside).and_then(|(land, at)| self.outside.describe(&land.volume.name, at));
         let location = Location {
             volume: land.map(|land| land.volume.name.clone()).unwrap_or_default(),
@@ -160,36 +161,30 @@ impl<'a> Assembler<'a> {
         })
     }
 
+    /// A place of a disk image in a file that exists only decoded is shown within its volume.
+    fn on_disk(&self, disk: Option<u64>, inside: Option<u64>) -> (Option<u64>, Option<u64>) {
+        match disk {
+            Some(offset) if offset >= self.disk.image.size() => {
+                (None, self.ground.to_volume(offset).map(|(_, offset)| offset))
+            }
+            _ => (disk, inside),
+        }
+    }
+
     /// The finding of a leftover; `None` when its source is not one of ours.
     pub(super) fn leftover(&mut self, sources: &[Source], leftover: &Leftover) -> Option<Finding> {
         let source = sources.get(leftover.source)?;
-        let outer = source.outer.as_ref();
-        let volume = outer.map_or(&source.volume, |outer| &outer.volume);
-        let land = self.ground.lands.iter().position(|land| land.volume.name == *volume)?;
-        let known = self.known(land, outer.map_or(leftover.entry, |outer| outer.entry));
-        let location = match outer {
-            // A disk inside of a file: the file is the place, the path on the disk that of a member.
-            Some(outer) => Location {
-                volume: outer.volume.clone(),
-                fs: self.ground.lands.get(land).and_then(fs_kind),
-                path: Some(outer.path.clone()),
-                inode: Some(outer.entry.0),
-                state: Some(State::Allocated),
-                member: Some(escape(&leftover.path)),
-                file_offset: leftover.place.map(|(offset, _)| offset),
-                line: leftover.place.map(|(_, line)| line),
-                ..Location::default()
-            },
-            None => Location {
-                volume: source.volume.clone(),
-                fs: Some(source.filesystem.facts().kind),
-                path: Some(escape(&leftover.path)),
-                inode: Some(leftover.entry.0),
-                state: Some(State::Allocated),
-                file_offset: leftover.place.map(|(offset, _)| offset),
-                line: leftover.place.map(|(_, line)| line),
-                ..Location::default()
-            },
+        let land = self.ground.lands.iter().position(|land| land.volume.name == source.volume)?;
+        let known = self.known(land, leftover.entry);
+        let location = Location {
+            volume: source.volume.clone(),
+            fs: Some(source.filesystem.facts().kind),
+            path: Some(escape(&leftover.path)),
+            inode: Some(leftover.entry.0),
+            state: Some(State::Allocated),
+            file_offset: leftover.place.map(|(offset, _)| offset),
+            line: leftover.place.map(|(_, line)| line),
+            ..Location::default()
         };
         let secret = leftover.secret.clone().map(Secret::new);
         Some(self.finding(Draft {
@@ -212,6 +207,10 @@ impl<'a> Assembler<'a> {
     fn finding(&self, draft: Draft) -> Finding {
         let shown = draft.secret.as_ref().filter(|_| self.show_secrets);
         let entry = draft.entry.as_ref();
+        let mut evidence = draft.evidence;
+        evidence.extend(draft.location.path.as_deref().and_then(super::layer::evidence));
+        let users = self.users.get(system(&draft.location.volume));
+        let owner = entry.and_then(|entry| users?.get(&entry.owner.uid?)).cloned();
         Finding {
             id: id(&draft.rule, &draft.location),
             rule: draft.rule,
@@ -226,10 +225,10 @@ impl<'a> Assembler<'a> {
             fingerprint: draft.secret.as_ref().map(|secret| self.fingerprint(secret)),
             mtime: entry.and_then(|entry| entry.times.modified).map(|time| format!("{time:.9}")),
             owner_uid: entry.and_then(|entry| entry.owner.uid),
-            owner: entry.and_then(|entry| self.users.get(&entry.owner.uid?)).cloned(),
+            owner,
             pair: None,
             copies: draft.copies,
-            evidence: draft.evidence,
+            evidence,
             known_good: draft.known_good,
             checks: Vec::new(),
             allowed: None,
@@ -348,24 +347,38 @@ fn joined(one: &str, other: Option<&str>) -> String {
     parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ")
 }
 
-/// User names by uid, from the first `/etc/passwd` on the disk.
-fn users(ground: &Ground) -> HashMap<u32, String> {
+/// The machine that a volume belongs to: what comes before the volume's own name within it.
+fn system(volume: &str) -> &str {
+    volume.rsplit_once("!/").map_or("", |(system, _)| system)
+}
+
+/// User names by uid, for each machine from its first `/etc/passwd`.
+fn users(ground: &Ground) -> HashMap<String, HashMap<u32, String>> {
+    let mut users: HashMap<String, HashMap<u32, String>> = HashMap::new();
+    for land in &ground.lands {
+        let system = system(&land.volume.name);
+        if !users.contains_key(system)
+            && let Some(names) = land.filesystem.as_deref().and_then(passwd)
+        {
+            users.insert(system.to_owned(), names);
+        }
+    }
+    users
+}
+
+fn passwd(filesystem: &dyn FileSystem) -> Option<HashMap<u32, String>> {
     /// More of the file is not read.
     const LENGTH_MAX: u64 = 1 << 20;
-    let text = ground.lands.iter().find_map(|land| {
-        let filesystem = land.filesystem.as_deref()?;
-        let entry = filesystem.entry(filesystem.find(b"/etc/passwd").ok()?).ok()?;
-        let content = filesystem.open(&entry, &StreamName::Data).ok()?;
-        read_vec(content.as_ref(), 0, usize::try_from(content.size().min(LENGTH_MAX)).ok()?).ok()
-    });
-    let text = text.unwrap_or_default();
+    let entry = filesystem.entry(filesystem.find(b"/etc/passwd").ok()?).ok()?;
+    let content = filesystem.open(&entry, &StreamName::Data).ok()?;
+    let text = read_vec(content.as_ref(), 0, usize::try_from(content.size().min(LENGTH_MAX)).ok()?).ok()?;
     let user = |line: &[u8]| {
         let mut fields = line.split(|&byte| byte == b':');
         let (name, uid) = (fields.next()?, fields.nth(1)?);
         Some((std::str::from_utf8(uid).ok()?.parse().ok()?, escape(name)))
     };
     // The first of several names for one number is the one that tools print.
-    text.split(|&byte| byte == b'\n').rev().filter_map(user).collect()
+    Some(text.split(|&byte| byte == b'\n').rev().filter_map(user).collect())
 }
 
 fn fs_kind(land: &Land) -> Option<&'static str> {

@@ -1,14 +1,16 @@
 //! An opened disk: container, volumes, and what each volume holds.
 
 use super::Options;
+use super::nested::{self, Decoded};
 use crate::container::{self, DirectoryImage, Image, Unresolved};
+use crate::coverage::Gap;
 use crate::error::{Error, Kind, Result};
-use crate::filesystem::{self, Directory, FileSystem, Recognised};
+use crate::filesystem::{self, Directory, Facts, FileSystem, Recognised};
 use crate::io::tree::Tree;
 use crate::io::{self, ReadAt};
 use crate::location::State;
 use crate::sweep::Land;
-use crate::volume::{self, Tiling, Volume, VolumeKind, VolumeReader};
+use crate::volume::{self, Reading, Tiling, Volume, VolumeKind, VolumeReader};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -21,8 +23,12 @@ pub struct Disk {
     pub stored_size: u64,
     /// How it is divided; its volumes are in [`volumes`](Self::volumes) as well.
     pub tiling: Tiling,
-    /// Volumes in disk order, then logical ones.
+    /// Volumes in disk order, then logical ones, then those of disk images in files.
     pub volumes: Vec<OpenVolume>,
+    /// Bytes of disk images in files that exist only decoded.
+    pub nested: Vec<Decoded>,
+    /// Disk images in files that were not opened or not read whole.
+    pub nested_gaps: Vec<Gap>,
 }
 
 /// A volume and what it holds.
@@ -34,6 +40,8 @@ pub struct OpenVolume {
     pub reader: Arc<dyn ReadAt>,
     /// What is in it.
     pub content: Recognised,
+    /// Whether it belongs to a disk image in a file.
+    pub nested: bool,
 }
 
 /// Opens the image at `path`.
@@ -62,7 +70,9 @@ pub fn open(path: &Path, options: &Options) -> Result<Disk> {
     let volumes =
         tiling.volumes.iter().chain(&tiling.logical).map(|volume| open_volume(&bytes, volume)).collect();
     let stored_size = image.sources().iter().map(|source| source.size()).fold(0, u64::saturating_add);
-    Ok(Disk { image, stored_size, tiling, volumes })
+    let mut disk = Disk { image, stored_size, tiling, volumes, nested: Vec::new(), nested_gaps: Vec::new() };
+    nested::open(&mut disk);
+    Ok(disk)
 }
 
 /// Opens a directory as a logical source: its files, without a disk below them.
@@ -73,21 +83,45 @@ fn open_directory(path: &Path) -> Result<Disk> {
     }
     let content = Recognised::Opened(Arc::new(Directory::new(tree.clone())));
     let volume = Volume::contiguous("whole", VolumeKind::Whole, 0..tree.size());
-    let volumes = vec![OpenVolume { volume: volume.clone(), reader: tree.clone(), content }];
+    let volumes = vec![OpenVolume { volume: volume.clone(), reader: tree.clone(), content, nested: false }];
     let tiling = Tiling { scheme: "none", sector_size: 512, volumes: vec![volume], ..Tiling::default() };
     let stored_size = tree.size();
-    Ok(Disk { image: Arc::new(DirectoryImage::new(tree)), stored_size, tiling, volumes })
+    let image = Arc::new(DirectoryImage::new(tree));
+    let mut disk = Disk { image, stored_size, tiling, volumes, nested: Vec::new(), nested_gaps: Vec::new() };
+    nested::open(&mut disk);
+    Ok(disk)
 }
 
 fn open_volume(disk: &Arc<dyn ReadAt>, volume: &Volume) -> OpenVolume {
     let reader: Arc<dyn ReadAt> = Arc::new(VolumeReader::new(disk.clone(), volume.clone()));
-    let content = match volume.kind {
-        VolumeKind::Whole | VolumeKind::Partition { .. } | VolumeKind::Logical => {
-            filesystem::recognise(&reader)
-        }
-        VolumeKind::Table | VolumeKind::Gap => Recognised::Unknown,
+    let content = content(&reader, volume);
+    OpenVolume { volume: volume.clone(), reader, content, nested: false }
+}
+
+/// What a volume holds, or what its volume system says of it.
+pub(super) fn content(reader: &Arc<dyn ReadAt>, volume: &Volume) -> Recognised {
+    let named = |kind| {
+        let facts = filesystem::describe(kind, reader);
+        facts.unwrap_or_else(|| Facts { kind, size: volume.size(), ..Facts::default() })
     };
-    OpenVolume { volume: volume.clone(), reader, content }
+    match (&volume.reading, &volume.kind) {
+        (_, VolumeKind::Table | VolumeKind::Gap) => Recognised::Unknown,
+        (Reading::Content, _) => filesystem::recognise(reader),
+        (Reading::Member(system), _) => Recognised::Plain(named(system)),
+        (Reading::Copy { system, note, .. }, _) => {
+            let mut facts = named(system);
+            facts.notes.push(note.clone());
+            Recognised::Plain(facts)
+        }
+        (Reading::Opaque { kind, reason }, _) => {
+            Recognised::Opaque { facts: named(kind), error: Error::unsupported(reason) }
+        }
+    }
+}
+
+/// Whether it is known what a volume holds.
+pub(super) fn is_understood(content: &Recognised) -> bool {
+    !matches!(content, Recognised::Unknown)
 }
 
 impl OpenVolume {
@@ -124,6 +158,20 @@ impl OpenVolume {
             }
             _ => None,
         }
+    }
+
+    /// Where the volume starts on the disk; 0 where none of it lies there as it is.
+    pub fn disk_offset(&self) -> u64 {
+        let mut starts = self.volume.segments.iter().map(|segment| segment.disk_offset);
+        starts.find(|&start| start < nested::BASE).unwrap_or(0)
+    }
+
+    /// Bytes of the volume that are not on this disk, where there are any.
+    pub fn absent(&self) -> Option<u64> {
+        let Volume { reading, kind, .. } = &self.volume;
+        let counts = *reading == Reading::Content && *kind == VolumeKind::Logical && !self.nested;
+        let absent = self.volume.size().saturating_sub(self.volume.present());
+        (counts && absent > 0).then_some(absent)
     }
 
     /// Whether the whole volume is a hole in its container.

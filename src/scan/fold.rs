@@ -2,10 +2,12 @@
 //! and physical copies of one place in a journal or mirror.
 
 use crate::coverage::{Gap, GapKind};
-use crate::detect::RuleFacts;
+use crate::detect::{Rank, RuleFacts};
 use crate::filesystem::EntryId;
 use crate::location::State;
+use crate::rules::Verdict;
 use crate::sweep::{Candidate, Ground};
+use crate::volume::Reading;
 use std::collections::{HashMap, HashSet};
 
 /// A candidate that becomes a finding, with its other physical places.
@@ -35,8 +37,9 @@ pub(super) fn fold(
         .sort_by(|one, other| order(one).cmp(&order(other)).then_with(|| other.verdict.cmp(&one.verdict)));
     candidates.dedup_by(|one, other| order(one) == order(other));
     let candidates = drop_raw_twins(candidates);
-    let candidates = drop_generic_twins(candidates, rules);
-    let places = fold_copies(candidates, ground);
+    let candidates = drop_coded_twins(candidates, rules);
+    let candidates = drop_twins(candidates, rules);
+    let places = fold_mirrors(fold_copies(candidates, ground), ground);
     limit(places, rules, ground, per_file_max)
 }
 
@@ -82,6 +85,28 @@ fn drop_raw_twins(candidates: Vec<Candidate>) -> Vec<Candidate> {
     candidates.into_iter().filter(|candidate| !is_twin(candidate)).collect()
 }
 
+/// Drops what was found in text that encodes bytes where a specific rule knows that very text as a secret, as
+/// it does keys in Base64: what it says of the text counts.
+fn drop_coded_twins(candidates: Vec<Candidate>, rules: &[RuleFacts]) -> Vec<Candidate> {
+    let is_specific = |one: &Candidate| rules.get(one.rule).is_some_and(|rule| rule.rank > Rank::Name);
+    let place = |one: &Candidate| (one.land, one.entry, one.file_offset.or(one.disk_offset));
+    // The content around the text, by its path; none where the candidate does not come out of such text.
+    let outer = |one: &Candidate| {
+        let member = one.member.as_deref()?;
+        let (outer, form) = member.rsplit_once("!/").unwrap_or(("", member));
+        matches!(form, "base64" | "hex").then(|| outer.to_owned())
+    };
+    let mut known: HashMap<_, Vec<String>> = HashMap::new();
+    for one in candidates.iter().filter(|one| is_specific(one) && outer(one).is_none()) {
+        known.entry(place(one)).or_default().push(one.member.clone().unwrap_or_default());
+    }
+    let is_twin = |one: &Candidate| {
+        let Some(outer) = outer(one) else { return false };
+        known.get(&place(one)).is_some_and(|paths| paths.contains(&outer))
+    };
+    candidates.into_iter().filter(|one| !is_twin(one)).collect()
+}
+
 fn to_u64(value: usize) -> u64 {
     u64::try_from(value).unwrap_or(u64::MAX)
 }
@@ -96,44 +121,55 @@ fn range(candidate: &Candidate) -> std::ops::Range<u64> {
     start..start.saturating_add(candidate.length)
 }
 
-/// Drops a generic rule's candidate where a specific rule, or an earlier generic one, has the same bytes.
-fn drop_generic_twins(candidates: Vec<Candidate>, rules: &[RuleFacts]) -> Vec<Candidate> {
-    let is_generic = |candidate: &Candidate| rules.get(candidate.rule).is_some_and(|rule| rule.generic);
-    let mut by_content: HashMap<_, Vec<(std::ops::Range<u64>, bool, usize)>> = HashMap::new();
+/// Drops a candidate where a rule that knows more of the form, or an earlier one that knows as much, has the
+/// same bytes. Rules that know the form lose only to one that has exactly their bytes.
+fn drop_twins(candidates: Vec<Candidate>, rules: &[RuleFacts]) -> Vec<Candidate> {
+    let rank = |candidate: &Candidate| rules.get(candidate.rule).map_or(Rank::Form, |rule| rule.rank);
+    let mut by_content: HashMap<_, Vec<Ranked>> = HashMap::new();
     for (index, candidate) in candidates.iter().enumerate() {
-        by_content.entry(content_key(candidate)).or_default().push((
-            range(candidate),
-            is_generic(candidate),
-            index,
-        ));
+        let ranked =
+            Ranked { range: range(candidate), rank: rank(candidate), verdict: candidate.verdict, index };
+        by_content.entry(content_key(candidate)).or_default().push(ranked);
     }
     let mut dropped = vec![false; candidates.len()];
     // The order of the groups does not matter: each one only decides about its own candidates.
     #[allow(clippy::iter_over_hash_type, reason = "groups are independent of each other")]
     for group in by_content.values_mut() {
-        group.sort_by_key(|(range, generic, index)| (range.start, range.end, *generic, *index));
-        mark_generic_twins(group, &mut dropped);
+        group.sort_by_key(|one| (one.range.start, one.range.end, one.index));
+        mark_twins(group, &mut dropped);
     }
     let mut dropped = dropped.into_iter();
     candidates.into_iter().filter(|_| !dropped.next().unwrap_or(false)).collect()
 }
 
-fn mark_generic_twins(group: &[(std::ops::Range<u64>, bool, usize)], dropped: &mut [bool]) {
-    for (at, (range, generic, index)) in group.iter().enumerate() {
-        if !generic {
-            continue;
-        }
-        let overlaps = |other: &std::ops::Range<u64>| other.start < range.end && range.start < other.end;
+/// A candidate among those of one content.
+#[derive(Debug)]
+struct Ranked {
+    range: std::ops::Range<u64>,
+    rank: Rank,
+    verdict: Verdict,
+    index: usize,
+}
+
+impl Ranked {
+    /// Whether `self` stays and `other` goes. Of what is only possible nothing hides what is likely.
+    fn replaces(&self, other: &Self) -> bool {
+        let overlaps = self.range.start < other.range.end && other.range.start < self.range.end;
+        let is_same = self.range == other.range;
+        let mine = (self.verdict > Verdict::Possible, self.rank);
+        let others = (other.verdict > Verdict::Possible, other.rank);
+        let is_first = (self.range.start, self.index) < (other.range.start, other.index);
+        overlaps && (is_same || other.rank <= Rank::Vendor) && (mine > others || (mine == others && is_first))
+    }
+}
+
+fn mark_twins(group: &[Ranked], dropped: &mut [bool]) {
+    for (at, one) in group.iter().enumerate() {
         // Secrets are short and sorted: neighbours that may overlap stand close by.
         let around = at.saturating_sub(16)..at.saturating_add(17).min(group.len());
-        let twin = group.get(around).unwrap_or_default().iter().any(|(other, other_generic, other_index)| {
-            let kept = !dropped.get(*other_index).copied().unwrap_or(true);
-            other_index != index
-                && kept
-                && overlaps(other)
-                && (!other_generic || (other.start, *other_index) < (range.start, *index))
-        });
-        if let (true, Some(mark)) = (twin, dropped.get_mut(*index)) {
+        let near = group.get(around).unwrap_or_default();
+        let has_twin = near.iter().any(|other| other.index != one.index && other.replaces(one));
+        if let (true, Some(mark)) = (has_twin, dropped.get_mut(one.index)) {
             *mark = true;
         }
     }
@@ -171,6 +207,46 @@ fn fold_copies(candidates: Vec<Candidate>, ground: &Ground) -> Vec<Place> {
     places
 }
 
+/// What a mirror's other half holds at the very same place becomes part of the finding.
+fn fold_mirrors(places: Vec<Place>, ground: &Ground) -> Vec<Place> {
+    let original = |place: &Place| {
+        let candidate = &place.candidate;
+        let offset = original(candidate, ground)?;
+        Some((candidate.rule, offset, candidate.secret.expose().to_vec()))
+    };
+    let originals: Vec<_> = places.iter().map(original).collect();
+    if originals.iter().all(Option::is_none) {
+        return places;
+    }
+    let key = |place: &Place| {
+        let candidate = &place.candidate;
+        Some((candidate.rule, candidate.disk_offset?, candidate.secret.expose().to_vec()))
+    };
+    let homes: HashMap<_, _> =
+        places.iter().enumerate().filter_map(|(index, place)| Some((key(place)?, index))).collect();
+    let homes: Vec<Option<usize>> =
+        originals.into_iter().map(|original| homes.get(&original?).copied()).collect();
+    let mut places: Vec<Option<Place>> = places.into_iter().map(Some).collect();
+    for (index, home) in homes.into_iter().enumerate() {
+        let Some(home) = home.filter(|&home| home != index) else { continue };
+        if !matches!(places.get(home), Some(Some(_))) {
+            continue;
+        }
+        let copy = places.get_mut(index).and_then(Option::take);
+        if let (Some(copy), Some(Some(home))) = (copy, places.get_mut(home)) {
+            home.copies.extend(copy.candidate.disk_offset.into_iter().chain(copy.copies));
+        }
+    }
+    places.into_iter().flatten().collect()
+}
+
+/// Where the half of a mirror that is read has the bytes of a candidate in another half.
+fn original(candidate: &Candidate, ground: &Ground) -> Option<u64> {
+    let (land, at) = ground.to_volume(candidate.disk_offset?)?;
+    let Reading::Copy { of, offset, .. } = &ground.lands.get(land)?.volume.reading else { return None };
+    ground.land(of)?.volume.to_disk(at.checked_sub(*offset)?)
+}
+
 /// The offset within the unit in which a journal or mirror copies: file-system blocks on ext, anything on
 /// NTFS, whose log keeps parts of records.
 fn phase(candidate: &Candidate, ground: &Ground) -> u64 {
@@ -179,7 +255,7 @@ fn phase(candidate: &Candidate, ground: &Ground) -> u64 {
     if facts.kind == "ntfs" {
         return 0;
     }
-    let volume_offset = candidate.disk_offset.map(|offset| offset.saturating_sub(land.volume.disk_start()));
+    let volume_offset = candidate.disk_offset.and_then(|offset| Some(ground.to_volume(offset)?.1));
     volume_offset.and_then(|offset| offset.checked_rem(facts.block_size)).unwrap_or(0)
 }
 

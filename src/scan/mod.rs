@@ -4,6 +4,7 @@ mod answers;
 mod assemble;
 mod disk;
 mod fold;
+mod layer;
 mod map;
 mod nested;
 mod options;
@@ -18,6 +19,7 @@ mod verify;
 use outside::Outside;
 
 pub use disk::{Disk, OpenVolume, open};
+pub use nested::Decoded;
 pub use options::{Observer, Options, Silent};
 
 use crate::coverage::{Coverage, Gap, GapKind};
@@ -208,6 +210,7 @@ fn examine(engine: &Engine, disk: &Disk, options: &Options, observer: &dyn Obser
     let (mut candidates, mut encoded) = (Vec::new(), Vec::new());
     let mut outcome = Outcome { gaps: disk.opaque_gaps(), ..Outcome::default() };
     outcome.gaps.extend(outside.gaps.iter().cloned());
+    outcome.gaps.extend(disk.nested_gaps.iter().cloned());
     let mut decoded = 0_u64;
     for (land, part) in ground.lands.iter_mut().zip(indexed) {
         land.map = part.map;
@@ -254,6 +257,12 @@ fn examine(engine: &Engine, disk: &Disk, options: &Options, observer: &dyn Obser
         let job = Job { disk: &area.bytes, encoded: &[], start: area.base, ..job };
         container.add(&area.counted(sweep::sweep(&job, tools, &mut event)?));
     }
+    for area in &disk.nested {
+        let Decoded { bytes, base: start, budget } = area;
+        let job = Job { disk: bytes, encoded: &[], start: *start, budget: *budget, ..job };
+        let swept = sweep::sweep(&job, tools, &mut event)?;
+        decoded = decoded.saturating_add(swept.scanned).saturating_add(swept.decoded);
+    }
     outcome.coverage = Coverage { decoded: coverage.decoded.saturating_add(decoded), ..coverage };
     outcome.coverage.opaque = disk.opaque_bytes();
     ground.states(&(0..disk.image.size()), &mut |range, state| map.add(Count::Held, state, &range));
@@ -263,12 +272,15 @@ fn examine(engine: &Engine, disk: &Disk, options: &Options, observer: &dyn Obser
     outcome.coverage.size = outcome.coverage.size.saturating_sub(padding);
     outcome.coverage.blank = outcome.coverage.blank.saturating_sub(padding);
     outcome.gaps.extend(disk.image.disturbances().into_iter().map(unread));
+    // Addresses behind the disk's end mean nothing to a reader of the report.
+    let end = disk.image.size();
+    let nested = outcome.gaps.iter_mut().filter(|gap| gap.volume.contains("!/"));
+    nested.for_each(|gap| gap.disk_offset = gap.disk_offset.filter(|&offset| offset < end));
     outside.drop_twins(&mut candidates, first_outside);
     for (land, members) in ground.lands.iter().zip(members) {
         let Some(filesystem) = land.filesystem.clone() else { continue };
-        outcome.sources.push(Source { volume: land.volume.name.clone(), filesystem, members, outer: None });
+        outcome.sources.push(Source { volume: land.volume.name.clone(), filesystem, members });
     }
-    nested::add(&mut outcome);
     conclude(engine, (disk, &outside), &ground, options, candidates, &mut outcome);
     Ok(outcome)
 }
@@ -469,7 +481,17 @@ impl Disk {
             },
         );
         let unread = self.image.facts().unread.iter().cloned().map(unread);
-        opaque.chain(cut).chain(unread).collect()
+        let absent = self.volumes.iter().filter_map(|volume| {
+            Some(Gap {
+                kind: GapKind::Unread,
+                volume: volume.volume.name.clone(),
+                disk_offset: None,
+                length: Some(volume.absent()?),
+                path: None,
+                reason: "this part of the volume lies on a device that is not in the image".to_owned(),
+            })
+        });
+        opaque.chain(cut).chain(absent).chain(unread).collect()
     }
 
     /// Bytes that may be swept. Compression makes of a byte at most some 1,000; tables that show much more than
@@ -483,6 +505,9 @@ impl Disk {
 
     fn opaque_bytes(&self) -> u64 {
         let opaque = self.volumes.iter().filter(|volume| volume.opaque().is_some());
-        opaque.map(|volume| volume.volume.size()).fold(0, u64::saturating_add)
+        // What exists only decoded is no part of the disk.
+        let size = self.image.size();
+        let on_disk = opaque.flat_map(|volume| &volume.volume.segments).filter(|s| s.disk_offset < size);
+        on_disk.map(|segment| segment.length).fold(0, u64::saturating_add)
     }
 }

@@ -1,103 +1,386 @@
-//! Disks inside of files that hold a system of their own: those of the Windows subsystem for Linux.
+//! Disk images in files of the disk: machines in `/var/lib/libvirt`, virtual disks of WSL, backups.
+//!
+//! An image in a file becomes volumes that lie over the file's own bytes, as logical volumes lie over their
+//! partitions: what is stored as it is is swept where it lies on the outer disk, once, and belongs to the
+//! innermost file. What exists only decoded (compressed clusters) is swept at addresses of its own, far behind
+//! the disk's end.
 
-use super::Outcome;
-use crate::container::{self, OpenOptions};
+use super::disk::{Disk, OpenVolume, content, is_understood};
+use super::outside::Shifted;
+use crate::container::{self, Image, OpenOptions, Unresolved};
 use crate::coverage::{Gap, GapKind};
 use crate::error::{Error, Kind, Result};
-use crate::filesystem::{self, EntryId, EntryKind, FileSystem, Recognised, StreamName};
-use crate::io::ReadAt;
-use crate::leftover::{Members, Outer, Source};
-use crate::location::escape;
-use crate::volume::{self, VolumeReader};
-use std::ops::ControlFlow;
+use crate::filesystem::{DataRun, Entry, EntryKind, EntryState, FileSystem, Layout, Place, Recognised};
+use crate::filesystem::{Role, StreamName, Walked};
+use crate::io::{Backing, Extent, ReadAt, check_range, read_vec};
+use crate::location::{escape, layer_name};
+use crate::volume::{self, Segment, Volume, VolumeKind, VolumeReader};
+use std::ops::{ControlFlow, Range};
 use std::sync::Arc;
 
-/// Where such disks stand, below a directory of profiles; `*` is any one name.
-const PLACES: [&str; 4] = [
-    "*/AppData/Local/Packages/*/LocalState/ext4.vhdx",
-    "*/AppData/Local/wsl/*/ext4.vhdx",
-    "*/AppData/Local/Docker/wsl/*/ext4.vhdx",
-    "*/AppData/Local/Docker/wsl/*/docker_data.vhdx",
-];
-/// Disks of one volume that are looked into.
-const DISKS_MAX: usize = 64;
-/// Names of one directory on the way that are looked at.
-const NAMES_MAX: usize = 10_000;
+/// Images in images.
+const DEPTH_MAX: usize = 3;
+/// Images of one disk.
+const IMAGES_MAX: usize = 256;
+/// Shorter files are not looked at: no container of a useful disk is smaller.
+const FILE_MIN: u64 = 64 << 10;
+/// Length of a nested disk.
+const SIZE_MAX: u64 = 1 << 50;
+/// Pieces of one nested disk that lie apart from each other, and answers of its tables.
+const PIECES_MAX: usize = 1 << 20;
+const ANSWERS_MAX: usize = 1 << 23;
+/// Decoded bytes for each byte of the file, and those that are granted to any file.
+const RATIO_MAX: u64 = 64;
+const LEAST: u64 = 256 << 20;
+/// Address of the first decoded area; no disk reaches as far.
+pub(super) const BASE: u64 = 1 << 62;
+/// Bytes of a file that are looked at.
+const HEAD: usize = 2048;
+/// How far to go on behind a place that an image's tables cannot tell.
+const STEP: u64 = 64 << 10;
 
-/// Opens the file systems on such disks and adds them to the sources; what cannot be opened is a gap.
-pub(super) fn add(outcome: &mut Outcome) {
-    let mut inner = Vec::new();
-    for source in &outcome.sources {
-        if source.filesystem.facts().kind != "ntfs" {
-            continue;
-        }
-        for (entry, path) in disks(source.filesystem.as_ref()) {
-            match open(source, entry, &path) {
-                Ok(sources) => inner.extend(sources),
-                Err(error) => outcome.gaps.push(Gap {
-                    kind: GapKind::Opaque,
-                    volume: source.volume.clone(),
-                    disk_offset: None,
-                    length: None,
-                    path: Some(path),
-                    reason: error.context("disk inside of a file").to_string(),
-                }),
+/// Signatures of containers with their names, and of what a raw image may start with (`raw`).
+const SIGNATURES: &[(usize, &[u8], &str)] = &[
+    (0, b"QFI\xfb", "qcow2"),
+    (0, b"KDMV", "vmdk"),
+    (0, b"vhdxfile", "vhdx"),
+    (0, b"conectix", "vhd"),
+    (0x40, &[0x7f, 0x10, 0xda, 0xbe], "vdi"),
+    (510, &[0x55, 0xaa], "raw"),
+    (1080, &[0x53, 0xef], "raw"),
+    (0, b"LUKS\xba\xbe", "raw"),
+    (0, b"XFSB", "raw"),
+    (0, b"hsqs", "raw"),
+];
+
+/// The decoded parts of a nested disk.
+#[derive(Debug)]
+pub struct Decoded {
+    /// What is swept; everything else in it counts as holes.
+    pub bytes: Arc<dyn ReadAt>,
+    /// Address of its first byte.
+    pub base: u64,
+    /// Bytes that may be swept.
+    pub budget: u64,
+}
+
+/// A file that holds a disk image.
+struct Found {
+    entry: Entry,
+    /// Name of the layer: volume and path.
+    name: String,
+    /// Path for gaps.
+    path: String,
+    format: &'static str,
+}
+
+/// Opens the images in the files of `disk`, those in them, and so on; appends their volumes.
+pub(super) fn open(disk: &mut Disk) {
+    let (mut from, mut images, mut base) = (0, 0_usize, BASE);
+    for depth in 0..=DEPTH_MAX {
+        let to = disk.volumes.len();
+        for index in from..to {
+            for found in disk.volumes.get(index).map(find).unwrap_or_default() {
+                let limit = if depth == DEPTH_MAX {
+                    Some(format!("disk images nested deeper than {DEPTH_MAX}"))
+                } else if images >= IMAGES_MAX {
+                    Some(format!("more than {IMAGES_MAX} disk images"))
+                } else {
+                    None
+                };
+                let opened = match (limit, disk.volumes.get(index)) {
+                    (None, Some(outer)) => open_one(outer, &found, base),
+                    (limit, _) => Err(Error::new(Kind::LimitExceeded, limit.unwrap_or_default())),
+                };
+                match opened {
+                    Ok(Some(opened)) => {
+                        images = images.saturating_add(1);
+                        base = opened.end;
+                        disk.tiling.notes.push(format!("{} holds {}", found.name, opened.note));
+                        disk.volumes.extend(opened.volumes);
+                        disk.nested.extend(opened.decoded);
+                        disk.nested_gaps.extend(opened.gaps);
+                    }
+                    Ok(None) => {}
+                    Err(error) => {
+                        let volume = disk.volumes.get(index).map(|open| open.volume.name.clone());
+                        disk.nested_gaps.push(gap(volume.unwrap_or_default(), &found, &error));
+                    }
+                }
             }
         }
+        from = to;
     }
-    outcome.sources.extend(inner);
 }
 
-/// Entry and escaped path of each such disk.
-fn disks(filesystem: &dyn FileSystem) -> Vec<(EntryId, String)> {
-    let Ok(users) = filesystem.find(b"/Users") else { return Vec::new() };
-    let mut found = Vec::new();
-    for place in PLACES {
-        let mut at = vec![(users, "/Users".to_owned())];
-        for part in place.split('/') {
-            at = at.iter().flat_map(|(id, path)| children(filesystem, *id, path, part)).collect();
-            at.truncate(NAMES_MAX);
-        }
-        found.extend(at);
-    }
-    found.sort_by(|one, other| one.1.cmp(&other.1));
-    found.truncate(DISKS_MAX);
-    found
+fn gap(volume: String, found: &Found, error: &Error) -> Gap {
+    let reason = format!("a disk image in a file, not opened: {error}");
+    let path = Some(found.path.clone());
+    Gap { kind: GapKind::Limited, volume, disk_offset: None, length: None, path, reason }
 }
 
-/// What stands in a directory under a name, or all of it. A directory that cannot be read was reported by the
-/// checks, which look there too.
-fn children(filesystem: &dyn FileSystem, at: EntryId, path: &str, part: &str) -> Vec<(EntryId, String)> {
+/// The files of a volume that may hold disk images.
+fn find(outer: &OpenVolume) -> Vec<Found> {
     let mut found = Vec::new();
-    let listed = filesystem.list(at, &mut |entry| {
-        let is_wanted = part == "*" && entry.kind != EntryKind::File
-            || filesystem.same_name(&entry.name, part.as_bytes());
-        if is_wanted && found.len() < NAMES_MAX {
-            found.push((entry.id, format!("{path}/{}", escape(&entry.name))));
+    let Some(filesystem) = outer.filesystem() else { return found };
+    // What goes wrong here goes wrong again when the owners are indexed, and is reported then.
+    let _walked = filesystem.walk(&mut |walked| {
+        if let Walked::Entry(entry) = walked
+            && found.len() <= IMAGES_MAX
+        {
+            found.extend(look(outer, filesystem.as_ref(), entry));
         }
         ControlFlow::Continue(())
     });
-    drop(listed);
     found
 }
 
-/// The file systems on one disk.
-fn open(source: &Source, id: EntryId, path: &str) -> Result<Vec<Source>> {
-    let entry = source.filesystem.entry(id)?;
-    let content = source.filesystem.open(&entry, &StreamName::Data)?;
-    let disk: Arc<dyn ReadAt> = container::open_with(content, &OpenOptions::default())?;
-    let tiling = volume::tile(&disk)?;
-    let mut inner = Vec::new();
-    for volume in tiling.volumes.iter().chain(&tiling.logical) {
-        let reader: Arc<dyn ReadAt> = Arc::new(VolumeReader::new(disk.clone(), volume.clone()));
-        if let Recognised::Opened(filesystem) = filesystem::recognise(&reader) {
-            let outer = Some(Outer { volume: source.volume.clone(), entry: id, path: path.to_owned() });
-            let volume = format!("{}{path}:{}", source.volume, volume.name);
-            inner.push(Source { volume, filesystem, members: Members::default(), outer });
+fn look(outer: &OpenVolume, filesystem: &dyn FileSystem, entry: Entry) -> Option<Found> {
+    let is_file = entry.kind == EntryKind::File
+        && entry.state == EntryState::Allocated
+        && entry.role == Role::Content
+        && entry.size() >= FILE_MIN;
+    let stream = entry.stream(&StreamName::Data).filter(|_| is_file)?;
+    let Layout::Runs(runs) = &stream.layout else { return None };
+    // Most files are told by their first bytes where they lie, without opening them.
+    let first = runs.iter().find(|run| run.logical == 0)?;
+    let Place::At(at) = first.place else { return None };
+    let length = HEAD.min(usize::try_from(first.length).unwrap_or(HEAD));
+    let head = read_vec(outer.reader.as_ref(), at, length).ok()?;
+    let format = SIGNATURES.iter().find(|(at, magic, _)| {
+        at.checked_add(magic.len()).and_then(|end| head.get(*at..end)) == Some(*magic)
+    })?;
+    let path = filesystem.paths(entry.id).ok()?.all.into_iter().next();
+    let path = path.map_or_else(|| format!("inode:{}", entry.id.0), |path| escape(&path));
+    let name = format!("{}:{}", outer.volume.name, layer_name(&path));
+    Some(Found { entry, name, path, format: format.2 })
+}
+
+/// What an image in a file came to.
+struct Opened {
+    volumes: Vec<OpenVolume>,
+    decoded: Option<Decoded>,
+    gaps: Vec<Gap>,
+    note: String,
+    /// The first address that is free.
+    end: u64,
+}
+
+/// Opens one; `None` where the file only looks like an image.
+fn open_one(outer: &OpenVolume, found: &Found, base: u64) -> Result<Option<Opened>> {
+    let Some(filesystem) = outer.filesystem() else { return Ok(None) };
+    let file = filesystem.open(&found.entry, &StreamName::Data)?;
+    let image = open_container(file.clone(), found.format)?;
+    let bytes: Arc<dyn ReadAt> = image.clone();
+    let tiling = volume::tile(&bytes)?;
+    let inner: Vec<&Volume> = tiling.volumes.iter().chain(&tiling.logical).collect();
+    let readers = inner.iter().map(|volume| {
+        let reader: Arc<dyn ReadAt> = Arc::new(VolumeReader::new(bytes.clone(), (*volume).clone()));
+        let content = content(&reader, volume);
+        (reader, content)
+    });
+    let readers: Vec<_> = readers.collect();
+    if image.facts().format == "raw" {
+        match readers.first() {
+            Some((_, Recognised::Opaque { facts, error })) if tiling.scheme == "none" => {
+                return Err(Error::new(error.kind(), format!("{}: {error}", facts.kind)));
+            }
+            _ if !readers.iter().any(|(_, content)| is_understood(content)) => return Ok(None),
+            _ => {}
         }
     }
-    if inner.is_empty() {
-        return Err(Error::new(Kind::Unsupported, "no file system that is read"));
+    let places = places(outer, found, image.as_ref(), base)?;
+    let whole = Volume::new(found.name.clone(), VolumeKind::Whole, image.size(), places.segments);
+    let volumes = inner.into_iter().zip(readers).map(|(inner, (reader, content))| {
+        let volume = volume::inside(&whole, inner.clone());
+        OpenVolume { volume, reader, content, nested: true }
+    });
+    let mut gaps: Vec<Gap> =
+        image.facts().unread.iter().map(|reason| unread(found, None, reason.clone())).collect();
+    if places.missing > 0 {
+        gaps.push(unread(found, Some(places.missing), "clusters that cannot be had".to_owned()));
     }
-    Ok(inner)
+    let decoded = (!places.decoded.is_empty()).then(|| Decoded {
+        base,
+        budget: file.size().saturating_mul(RATIO_MAX).saturating_add(LEAST),
+        bytes: Arc::new(Shifted::new(Arc::new(Only { image: image.clone(), ranges: places.decoded }), base)),
+    });
+    let note = format!("a {} image of {} bytes, {} table", image.facts().format, image.size(), tiling.scheme);
+    let end = base.saturating_add(image.size()).saturating_add(STEP).next_multiple_of(STEP);
+    Ok(Some(Opened { volumes: volumes.collect(), decoded, gaps, note, end }))
+}
+
+fn unread(found: &Found, length: Option<u64>, reason: String) -> Gap {
+    let volume = found.name.clone();
+    Gap { kind: GapKind::Unread, volume, disk_offset: None, length, path: None, reason }
+}
+
+fn open_container(file: Arc<dyn ReadAt>, format: &str) -> Result<Arc<dyn Image>> {
+    let size = file.size();
+    // A fixed VHD is a raw image with a footer.
+    let footer = size.checked_sub(512).and_then(|at| read_vec(file.as_ref(), at, 8).ok());
+    let is_vhd = format == "raw" && footer.as_deref() == Some(b"conectix");
+    let options = OpenOptions {
+        format: Some(if is_vhd { "vhd" } else { format }.to_owned()),
+        unresolved: Unresolved::Gap,
+        ..OpenOptions::default()
+    };
+    let image = container::open_with(Arc::new(Outermost { file }), &options)?;
+    if image.size() == 0 || image.size() > SIZE_MAX {
+        return Err(Error::new(Kind::LimitExceeded, format!("a disk of {} bytes", image.size())));
+    }
+    Ok(image)
+}
+
+/// Where the bytes of a nested disk lie.
+#[derive(Default)]
+struct Places {
+    segments: Vec<Segment>,
+    decoded: Vec<Range<u64>>,
+    missing: u64,
+}
+
+fn places(outer: &OpenVolume, found: &Found, image: &dyn Image, base: u64) -> Result<Places> {
+    let stream = found.entry.stream(&StreamName::Data);
+    let (runs, written) =
+        stream.map_or((&[][..], 0), |stream| (stream.runs(), stream.initialised.min(stream.size)));
+    let mut places = Places::default();
+    let (mut at, size) = (0, image.size());
+    let mut answers = 0_usize;
+    while at < size {
+        answers = answers.saturating_add(1);
+        if answers > ANSWERS_MAX || places.segments.len() > PIECES_MAX {
+            return Err(Error::new(Kind::LimitExceeded, format!("more than {PIECES_MAX} pieces")));
+        }
+        let left = size.saturating_sub(at);
+        // What the tables cannot tell is missing; the next place may be sound.
+        let extent = image.map(at, left).unwrap_or_else(|error| Extent {
+            length: STEP.min(left),
+            backing: Backing::Missing { reason: error.to_string().into() },
+        });
+        let length = extent.length.clamp(1, left);
+        match extent.backing {
+            Backing::Hole => {}
+            Backing::Missing { .. } => places.missing = places.missing.saturating_add(length),
+            Backing::Encoded { .. } => places.decode(base, at, length),
+            Backing::Stored { host } => {
+                let end = host.saturating_add(length).min(written);
+                places.stored(outer, runs, host..end, at);
+            }
+        }
+        at = at.saturating_add(length);
+    }
+    Ok(places)
+}
+
+impl Places {
+    fn add(&mut self, segment: Segment) {
+        match self.segments.last_mut() {
+            Some(last) if last.end() == segment.volume_offset && last.disk_end() == segment.disk_offset => {
+                last.length = last.length.saturating_add(segment.length);
+            }
+            _ => self.segments.push(segment),
+        }
+    }
+
+    /// Bytes that exist only decoded: they get addresses of their own.
+    fn decode(&mut self, base: u64, at: u64, length: u64) {
+        let end = at.saturating_add(length);
+        match self.decoded.last_mut() {
+            Some(last) if last.end == at => last.end = end,
+            _ => self.decoded.push(at..end),
+        }
+        self.add(Segment { volume_offset: at, disk_offset: base.saturating_add(at), length });
+    }
+
+    /// Bytes of the file as they are, which become those of the disk from `at` on.
+    fn stored(&mut self, outer: &OpenVolume, runs: &[DataRun], file: Range<u64>, at: u64) {
+        // What no run holds is zeros.
+        let first = runs.partition_point(|run| run.end() <= file.start);
+        for run in runs.get(first..).unwrap_or_default().iter().take_while(|run| run.logical < file.end) {
+            let part = run.logical.max(file.start)..run.end().min(file.end);
+            let to = at.saturating_add(part.start.saturating_sub(file.start));
+            match run.place {
+                Place::At(start) => {
+                    let from = start.saturating_add(part.start.saturating_sub(run.logical));
+                    let until = from.saturating_add(part.end.saturating_sub(part.start));
+                    for piece in outer.volume.pieces(from..until) {
+                        let volume_offset = to.saturating_add(piece.volume_offset.saturating_sub(from));
+                        self.add(Segment { volume_offset, ..piece });
+                    }
+                }
+                Place::Hole | Place::Unwritten(_) | Place::Superseded(_) => {}
+            }
+        }
+    }
+}
+
+/// The bytes of a file as a container's own file: places in it count from its first byte.
+#[derive(Debug)]
+struct Outermost {
+    file: Arc<dyn ReadAt>,
+}
+
+impl ReadAt for Outermost {
+    fn size(&self) -> u64 {
+        self.file.size()
+    }
+
+    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<()> {
+        self.file.read_at(offset, buffer)
+    }
+
+    fn map(&self, offset: u64, max: u64) -> Result<Extent> {
+        let Extent { length, backing } = self.file.map(offset, max)?;
+        let backing = match backing {
+            Backing::Stored { .. } | Backing::Encoded { .. } => Backing::Stored { host: offset },
+            other => other,
+        };
+        Ok(Extent { length, backing })
+    }
+
+    fn slice(&self, offset: u64, max: u64) -> Option<&[u8]> {
+        self.file.slice(offset, max)
+    }
+
+    fn faulted(&self, offset: u64, length: u64) -> bool {
+        self.file.faulted(offset, length)
+    }
+
+    fn release(&self, offset: u64, length: u64) {
+        self.file.release(offset, length);
+    }
+}
+
+/// A disk of which only some ranges count; the rest is holes.
+#[derive(Debug)]
+struct Only {
+    image: Arc<dyn Image>,
+    ranges: Vec<Range<u64>>,
+}
+
+impl ReadAt for Only {
+    fn size(&self) -> u64 {
+        self.image.size()
+    }
+
+    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<()> {
+        self.image.read_at(offset, buffer)
+    }
+
+    fn map(&self, offset: u64, max: u64) -> Result<Extent> {
+        check_range(self.size(), offset, 1)?;
+        let max = max.min(self.size().saturating_sub(offset)).max(1);
+        let next = self.ranges.partition_point(|range| range.end <= offset);
+        Ok(match self.ranges.get(next) {
+            Some(range) if range.start <= offset => {
+                let length = range.end.saturating_sub(offset).min(max);
+                Extent { length, backing: Backing::Encoded { host: 0, host_length: 0 } }
+            }
+            range => {
+                let length = range.map_or(max, |range| range.start.saturating_sub(offset).min(max));
+                Extent { length, backing: Backing::Hole }
+            }
+        })
+    }
 }

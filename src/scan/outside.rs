@@ -333,12 +333,17 @@ impl ReadAt for Remaining {
 
 /// Bytes whose offsets count from `base` on.
 #[derive(Debug)]
-struct Shifted {
+pub(super) struct Shifted {
     inner: Arc<dyn ReadAt>,
     base: u64,
 }
 
 impl Shifted {
+    /// `inner`, whose first byte gets the address `base`.
+    pub(super) fn new(inner: Arc<dyn ReadAt>, base: u64) -> Self {
+        Self { inner, base }
+    }
+
     fn inside(&self, offset: u64, length: u64) -> Result<u64> {
         check_range(self.size(), offset, length)?;
         offset.checked_sub(self.base).ok_or_else(|| {

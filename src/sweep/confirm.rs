@@ -175,6 +175,36 @@ impl Bench {
         self.hits = hits;
     }
 
+    /// Handles the hits of bytes of a volume that start at volume offset `start`, wherever they lie on the disk.
+    /// `wanted` selects hits as in [`physical`](Self::physical).
+    pub(super) fn in_volume(
+        &mut self,
+        tools: &Tools<'_>,
+        land_index: usize,
+        start: u64,
+        wanted: &dyn Fn(Range<usize>) -> bool,
+    ) {
+        let mut hits = std::mem::take(&mut self.hits);
+        let Some(land) = tools.ground.lands.get(land_index) else { return };
+        hits.sort_unstable();
+        for hit in &hits {
+            let length = tools.hit_length(hit);
+            if !wanted(hit.offset..hit.offset.saturating_add(length)) {
+                continue;
+            }
+            let offset = start.saturating_add(to_u64(hit.offset));
+            let hold = land.hold(offset);
+            let is_decoded =
+                hold.zone == Zone::Content && hold.owner.is_some_and(|o| o.form == Form::Encoded);
+            let runs_over = is_whole(&hold) && offset.saturating_add(to_u64(length)) > hold.span.end;
+            if !is_decoded && !runs_over {
+                self.through_view(tools, land_index, &hold, hit, hold.logical_at(offset));
+            }
+        }
+        hits.clear();
+        self.hits = hits;
+    }
+
     fn at_disk(&mut self, tools: &Tools<'_>, disk: u64, bytes: &[u8], hit: &Hit, length: usize) {
         let place = disk.saturating_add(to_u64(hit.offset));
         if !self.stretch.contains(place) {

@@ -4,7 +4,8 @@ use crate::filesystem::{EntryId, FileSystem};
 use crate::io::ReadAt;
 use crate::location::State;
 use crate::ownership::{Hold, OwnerMap};
-use crate::volume::Volume;
+use crate::volume::{Area, Volume};
+use std::ops::Range;
 use std::sync::Arc;
 
 /// A volume with all that is known of its bytes.
@@ -30,7 +31,24 @@ impl Land {
     pub(super) fn hold(&self, offset: u64) -> Hold {
         match &self.map {
             Some(map) => map.hold(offset),
-            None => Hold::bare(self.state.unwrap_or(State::Unallocated), 0..self.volume.size()),
+            None => match self.area(offset) {
+                Ok(area) => Hold::bare(area.state, area.range.clone()),
+                Err(between) => Hold::bare(self.state.unwrap_or(State::Unallocated), between),
+            },
+        }
+    }
+
+    /// What the volume system says of the byte at `offset`, or the range around it of which it says nothing.
+    fn area(&self, offset: u64) -> Result<&Area, Range<u64>> {
+        let areas = &self.volume.areas;
+        let next = areas.partition_point(|area| area.range.end <= offset);
+        match areas.get(next) {
+            Some(area) if area.range.start <= offset => Ok(area),
+            area => {
+                let before = next.checked_sub(1).and_then(|before| areas.get(before));
+                let end = area.map_or(self.volume.size(), |area| area.range.start);
+                Err(before.map_or(0, |area| area.range.end)..end)
+            }
         }
     }
 
@@ -55,7 +73,8 @@ impl Land {
 
     /// How findings call bytes that `hold` holds.
     pub(super) fn state(&self, hold: &Hold) -> Option<State> {
-        if self.map.is_some() { Some(hold.state) } else { self.state }
+        let is_known = self.map.is_some() || self.area(hold.span.start).is_ok();
+        if is_known { Some(hold.state) } else { self.state }
     }
 }
 
@@ -71,6 +90,14 @@ pub(super) struct Stretch {
 impl Stretch {
     pub(super) fn end(&self) -> u64 {
         self.disk.saturating_add(self.length)
+    }
+
+    /// The same stretch without its bytes before disk offset `disk`; `None` where nothing is left.
+    fn starting_at(self, disk: u64) -> Option<Self> {
+        let cut = disk.saturating_sub(self.disk);
+        let length = self.length.checked_sub(cut).filter(|&length| length > 0)?;
+        let volume_offset = self.volume_offset.saturating_add(cut);
+        Some(Self { disk: self.disk.saturating_add(cut), length, volume_offset, ..self })
     }
 
     pub(super) fn contains(&self, disk: u64) -> bool {
@@ -95,15 +122,14 @@ impl Ground {
     pub fn new(lands: Vec<Land>) -> Self {
         let mut stretches: Vec<Stretch> = Vec::new();
         for (land, entry) in lands.iter().enumerate() {
-            for segment in &entry.volume.segments {
-                let over = Stretch {
-                    disk: segment.disk_offset,
-                    length: segment.length,
-                    land,
-                    volume_offset: segment.volume_offset,
-                };
-                stretches = lay_over(&stretches, over);
-            }
+            let segments = entry.volume.segments.iter();
+            let over = segments.map(|segment| Stretch {
+                disk: segment.disk_offset,
+                length: segment.length,
+                land,
+                volume_offset: segment.volume_offset,
+            });
+            stretches = lay_over(&stretches, over.collect());
         }
         Self { lands, stretches }
     }
@@ -118,6 +144,16 @@ impl Ground {
         let next = self.stretches.partition_point(|stretch| stretch.disk <= disk);
         let stretch = self.stretches.get(next.checked_sub(1)?)?;
         stretch.contains(disk).then_some(*stretch)
+    }
+
+    /// The offset of a byte of the disk in the volume that it belongs to, with that volume's land.
+    pub fn to_volume(&self, disk: u64) -> Option<(usize, u64)> {
+        self.at(disk).map(|stretch| (stretch.land, stretch.to_volume(disk)))
+    }
+
+    /// The land called `name`.
+    pub fn land(&self, name: &str) -> Option<&Land> {
+        self.lands.iter().find(|land| land.volume.name == name)
     }
 
     /// Visits the parts of a range of the disk that have one owner each, with the state of their bytes; `None`
@@ -142,7 +178,7 @@ impl Ground {
     }
 
     /// The parts of stretches that lie within a range of the disk.
-    pub(super) fn within(&self, disk: &std::ops::Range<u64>) -> impl Iterator<Item = Stretch> + '_ {
+    pub(super) fn within(&self, disk: &Range<u64>) -> impl Iterator<Item = Stretch> + '_ {
         let (start, end) = (disk.start, disk.end);
         let first = self.stretches.partition_point(|stretch| stretch.end() <= start);
         let rest = self.stretches.get(first..).unwrap_or_default();
@@ -159,28 +195,31 @@ impl Ground {
     }
 }
 
-/// Cuts `over` out of the stretches and puts it there; keeps the order by disk offset.
-fn lay_over(stretches: &[Stretch], over: Stretch) -> Vec<Stretch> {
-    let mut out = Vec::with_capacity(stretches.len().saturating_add(2));
-    for stretch in stretches {
-        let before_end = stretch.end().min(over.disk);
-        if stretch.disk < before_end {
-            out.push(Stretch { length: before_end.saturating_sub(stretch.disk), ..*stretch });
+/// Cuts `over` out of the stretches and puts it there; keeps the order by disk offset. Where stretches of `over`
+/// overlap each other, the first holds the bytes.
+fn lay_over(stretches: &[Stretch], mut over: Vec<Stretch>) -> Vec<Stretch> {
+    over.sort_unstable_by_key(|stretch| (stretch.disk, stretch.volume_offset));
+    let mut out = Vec::with_capacity(stretches.len().saturating_add(over.len()));
+    let mut below = stretches.iter().copied();
+    let mut rest = below.next();
+    for over in over {
+        let covered = out.last().map_or(0, Stretch::end);
+        let Some(over) = over.starting_at(covered) else { continue };
+        while let Some(stretch) = rest.and_then(|stretch| stretch.starting_at(covered)) {
+            let before = over.disk.saturating_sub(stretch.disk).min(stretch.length);
+            if before > 0 {
+                out.push(Stretch { length: before, ..stretch });
+            }
+            rest = stretch.starting_at(over.end());
+            if rest.is_some() {
+                break;
+            }
+            rest = below.next();
         }
-        let after = stretch.disk.max(over.end());
-        if after < stretch.end() {
-            out.push(Stretch {
-                disk: after,
-                length: stretch.end().saturating_sub(after),
-                volume_offset: stretch.to_volume(after),
-                ..*stretch
-            });
-        }
-    }
-    if over.length > 0 {
         out.push(over);
     }
-    out.sort_unstable_by_key(|stretch| stretch.disk);
+    let covered = out.last().map_or(0, Stretch::end);
+    out.extend(rest.into_iter().chain(below).filter_map(|stretch| stretch.starting_at(covered)));
     out
 }
 
@@ -191,10 +230,42 @@ mod tests {
     #[test]
     fn a_logical_volume_lies_over_its_partition() {
         let stretch = |disk, length, land, volume_offset| Stretch { disk, length, land, volume_offset };
-        let laid = lay_over(&[stretch(0, 100, 0, 0), stretch(100, 100, 1, 0)], stretch(120, 50, 2, 7));
+        let laid = lay_over(&[stretch(0, 100, 0, 0), stretch(100, 100, 1, 0)], vec![stretch(120, 50, 2, 7)]);
         assert_eq!(
             laid,
             [stretch(0, 100, 0, 0), stretch(100, 20, 1, 0), stretch(120, 50, 2, 7), stretch(170, 30, 1, 70)]
         );
+    }
+
+    #[test]
+    fn whatever_is_laid_over_each_byte_has_one_land() {
+        let over = |at: u64, length| Stretch { disk: at, length, land: 9, volume_offset: at };
+        let base: Vec<_> =
+            (0..10).map(|n| Stretch { disk: n * 10, length: 10, land: 1, volume_offset: 0 }).collect();
+        let cases: [&[(u64, u64)]; 6] = [
+            &[(0, 100)],
+            &[(5, 10), (5, 20), (40, 1), (41, 9)],
+            &[(0, 5), (95, 50), (200, 3)],
+            &[(10, 10), (20, 10), (10, 0)],
+            &[(33, 34), (34, 2), (60, 20)],
+            &[],
+        ];
+        for case in cases {
+            let laid = lay_over(&base, case.iter().map(|&(at, length)| over(at, length)).collect());
+            assert!(laid.windows(2).all(|pair| pair[0].end() <= pair[1].disk), "{case:?}: {laid:?}");
+            for byte in 0..250 {
+                let wanted = if case.iter().any(|&(at, length)| (at..at + length).contains(&byte)) {
+                    Some(9)
+                } else {
+                    (byte < 100).then_some(1)
+                };
+                let found = laid.iter().find(|stretch| stretch.contains(byte));
+                assert_eq!(found.map(|stretch| stretch.land), wanted, "{case:?} at {byte}");
+                let right = found.is_none_or(|found| {
+                    found.to_volume(byte) == if found.land == 9 { byte } else { byte % 10 }
+                });
+                assert!(right, "{case:?} at {byte}");
+            }
+        }
     }
 }

@@ -58,6 +58,7 @@ pub(super) fn sweep(tools: &Tools<'_>, disk: &dyn ReadAt, range: &Range<u64>, be
         at = sweep.extent(at, range.end).max(at.saturating_add(1));
     }
     sweep.owner_seams(range);
+    sweep.volume_seams(range);
     disk.release(range.start, range.end.saturating_sub(range.start));
     sweep.swept.coverage.size = range.end.saturating_sub(range.start);
     sweep.swept
@@ -270,6 +271,35 @@ impl Sweep<'_, '_> {
                 {
                     self.tools.prefilter.scan(&joined, &mut self.bench.hits);
                     self.bench.over_seam(self.tools, stretch.land, seam);
+                }
+            }
+        }
+    }
+
+    /// Looks for literals that cross from one segment of a volume into the next, elsewhere on the disk.
+    fn volume_seams(&mut self, range: &Range<u64>) {
+        let ground = self.tools.ground;
+        for stretch in ground.within(range) {
+            let Some(land) = ground.lands.get(stretch.land) else { continue };
+            if land.volume.segments.len() < 2 {
+                continue;
+            }
+            let from = stretch.volume_offset;
+            // A seam belongs to the stretch that it starts, or ends where nothing follows.
+            let own = from..from.saturating_add(stretch.length).saturating_add(1);
+            for seam in land.volume.seams(own) {
+                let reach = to_u64(self.reach());
+                let (start, end) =
+                    (seam.saturating_sub(reach), seam.saturating_add(reach).min(land.volume.size()));
+                let mut joined = vec![0; to_usize(end.saturating_sub(start))];
+                // A side that cannot be read is reported by the sweep of its own place.
+                if land.reader.read_at(start, &mut joined).is_ok() {
+                    self.tools.prefilter.scan(&joined, &mut self.bench.hits);
+                    self.bench.in_volume(self.tools, stretch.land, start, &|hit| {
+                        let (first, last) = (to_u64(hit.start), to_u64(hit.end));
+                        let border = seam.saturating_sub(start);
+                        first < border && last > border
+                    });
                 }
             }
         }

@@ -100,7 +100,7 @@ fn fill(range: Range<u64>, places: &[Range<u64>], volumes: &mut Vec<Volume>) {
             volumes.push(Volume::contiguous("unpartitioned", VolumeKind::Gap, cursor..start));
         }
         match volumes.last_mut().and_then(|last| extends_table(last, start)) {
-            Some(length) => *length = length.saturating_add(end.saturating_sub(start)),
+            Some(last) => lengthen(last, end.saturating_sub(start)),
             None => volumes.push(Volume::contiguous("table", VolumeKind::Table, start..end)),
         }
         cursor = end;
@@ -110,10 +110,17 @@ fn fill(range: Range<u64>, places: &[Range<u64>], volumes: &mut Vec<Volume>) {
     }
 }
 
-/// The length of `last`, where it is a table that ends at `start`.
-fn extends_table(last: &mut Volume, start: u64) -> Option<&mut u64> {
-    let segment = last.segments.last_mut().filter(|_| last.kind == VolumeKind::Table)?;
-    (segment.disk_offset.checked_add(segment.length) == Some(start)).then_some(&mut segment.length)
+/// `last`, where it is a table that ends at `start`.
+fn extends_table(last: &mut Volume, start: u64) -> Option<&mut Volume> {
+    let ends = last.segments.last().map(super::Segment::disk_end);
+    (last.kind == VolumeKind::Table && ends == Some(start)).then_some(last)
+}
+
+fn lengthen(table: &mut Volume, by: u64) {
+    table.length = table.length.saturating_add(by);
+    if let Some(segment) = table.segments.last_mut() {
+        segment.length = segment.length.saturating_add(by);
+    }
 }
 
 #[cfg(test)]

@@ -1,17 +1,26 @@
 //! Volume systems: partition tables and logical volumes.
 //!
 //! [`tile`] cuts a disk into volumes that cover every byte of it exactly once: partitions, the tables
-//! themselves, and the gaps between them.
+//! themselves, and the gaps between them. [`layers`] then finds the volumes that lie over those: arrays,
+//! logical volumes, partitions inside of either.
 
 mod claims;
 mod gpt;
+mod layers;
+mod lvm2;
 mod mbr;
+mod md;
+mod reader;
 mod sniff;
 mod types;
 mod whole;
 
-use crate::error::{Error, Result};
-use crate::io::{Backing, Extent, ReadAt, check_range};
+pub use layers::inside;
+pub use reader::VolumeReader;
+
+use crate::error::Result;
+use crate::io::ReadAt;
+use crate::location::State;
 use serde::{Deserialize, Serialize};
 use std::ops::Range;
 use std::sync::Arc;
@@ -42,6 +51,43 @@ pub enum VolumeKind {
     Gap,
 }
 
+/// What is to be made of a volume's content.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Reading {
+    /// It is looked at.
+    #[default]
+    Content,
+    /// It is a member of the volume system called so, whose volumes are read by themselves.
+    Member(&'static str),
+    /// It holds the bytes of another volume once more: the other half of a mirror.
+    Copy {
+        /// The volume system.
+        system: &'static str,
+        /// Name of the volume that is read.
+        of: String,
+        /// Where in this volume the other one's first byte lies.
+        offset: u64,
+        /// What is to be said of it.
+        note: String,
+    },
+    /// What it is for is known, and that it is not read.
+    Opaque {
+        /// What it is.
+        kind: &'static str,
+        /// Why its content is not read.
+        reason: String,
+    },
+}
+
+/// A stretch of a member that no volume made of it claims.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Area {
+    /// Volume offsets.
+    pub range: Range<u64>,
+    /// How findings call its bytes.
+    pub state: State,
+}
+
 /// A part of a volume that is contiguous on the disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Segment {
@@ -62,8 +108,14 @@ pub struct Volume {
     pub kind: VolumeKind,
     /// The partition's own label, escaped.
     pub label: Option<String>,
-    /// Disk ranges in the order of volume offsets, without gaps in volume offsets.
+    /// Length in bytes.
+    pub length: u64,
+    /// Disk ranges in the order of volume offsets. What none of them holds is not on this disk as it is.
     pub segments: Vec<Segment>,
+    /// What the volume system knows of the bytes of a member, in the order of volume offsets.
+    pub areas: Vec<Area>,
+    /// What is to be made of the content.
+    pub reading: Reading,
 }
 
 impl Volume {
@@ -71,35 +123,104 @@ impl Volume {
     pub fn contiguous(name: impl Into<String>, kind: VolumeKind, disk: Range<u64>) -> Self {
         let length = disk.end.saturating_sub(disk.start);
         let segments = vec![Segment { volume_offset: 0, disk_offset: disk.start, length }];
-        Self { name: name.into(), kind, label: None, segments }
+        Self::new(name, kind, length, segments)
+    }
+
+    /// A volume of `length` bytes that lies in `segments`.
+    pub fn new(name: impl Into<String>, kind: VolumeKind, length: u64, segments: Vec<Segment>) -> Self {
+        let (label, areas, reading) = (None, Vec::new(), Reading::Content);
+        Self { name: name.into(), kind, label, length, segments, areas, reading }
     }
 
     /// Length in bytes.
     pub fn size(&self) -> u64 {
-        self.segments.last().map_or(0, |last| last.volume_offset.saturating_add(last.length))
+        self.length
     }
 
-    /// The first byte's place on the disk.
+    /// The first byte's place on the disk, or that of the first byte that has one.
     pub fn disk_start(&self) -> u64 {
         self.segments.first().map_or(0, |first| first.disk_offset)
     }
 
-    /// The disk ranges behind a range of the volume, in the volume's order; what passes the end is cut off.
-    pub fn disk_ranges(&self, range: Range<u64>) -> impl Iterator<Item = Range<u64>> + '_ {
-        let first =
-            self.segments.partition_point(|s| s.volume_offset.saturating_add(s.length) <= range.start);
+    /// Bytes that are on the disk.
+    pub fn present(&self) -> u64 {
+        self.segments.iter().fold(0, |sum, segment| sum.saturating_add(segment.length))
+    }
+
+    /// The segments behind a range of the volume, cut to it, in the volume's order.
+    pub fn pieces(&self, range: Range<u64>) -> impl Iterator<Item = Segment> + '_ {
+        let first = self.segments.partition_point(|segment| segment.end() <= range.start);
         let rest = self.segments.get(first..).unwrap_or_default();
         rest.iter().take_while(move |s| s.volume_offset < range.end).filter_map(move |s| {
             let start = range.start.max(s.volume_offset);
-            let end = range.end.min(s.volume_offset.saturating_add(s.length));
-            let disk = s.disk_offset.saturating_add(start.saturating_sub(s.volume_offset));
-            (start < end).then(|| disk..disk.saturating_add(end.saturating_sub(start)))
+            let end = range.end.min(s.end());
+            (start < end).then(|| Segment {
+                volume_offset: start,
+                disk_offset: s.disk_offset.saturating_add(start.saturating_sub(s.volume_offset)),
+                length: end.saturating_sub(start),
+            })
         })
+    }
+
+    /// The disk ranges behind a range of the volume, in the volume's order; what is not there is left out.
+    pub fn disk_ranges(&self, range: Range<u64>) -> impl Iterator<Item = Range<u64>> + '_ {
+        self.pieces(range).map(|piece| piece.disk_offset..piece.disk_offset.saturating_add(piece.length))
     }
 
     /// The place on the disk of one byte of the volume.
     pub fn to_disk(&self, offset: u64) -> Option<u64> {
         self.disk_ranges(offset..offset.saturating_add(1)).next().map(|range| range.start)
+    }
+
+    /// Adds the segments of a part of the volume to `out`, counted from `at` on: what a volume that lies in this
+    /// one needs. Pieces that follow each other become one.
+    pub fn carve(&self, part: Range<u64>, at: u64, out: &mut Vec<Segment>) {
+        let start = part.start;
+        for piece in self.pieces(part) {
+            let volume_offset = at.saturating_add(piece.volume_offset.saturating_sub(start));
+            match out.last_mut() {
+                Some(last) if last.end() == volume_offset && last.disk_end() == piece.disk_offset => {
+                    last.length = last.length.saturating_add(piece.length);
+                }
+                _ => out.push(Segment { volume_offset, ..piece }),
+            }
+        }
+    }
+
+    /// Where literals may cross from one segment into another that does not follow it on the disk: the volume
+    /// offsets in `range` at which a segment starts or ends alone.
+    pub fn seams(&self, range: Range<u64>) -> impl Iterator<Item = u64> + '_ {
+        let first = self.segments.partition_point(|segment| segment.end() < range.start);
+        let rest = self.segments.get(first.saturating_sub(1)..).unwrap_or_default();
+        let follows = |one: &Segment, other: &Segment| one.end() == other.volume_offset;
+        let start = rest.first().map(|segment| segment.volume_offset);
+        let between = rest.windows(2).flat_map(move |pair| match pair {
+            [one, other] if follows(one, other) && one.disk_end() == other.disk_offset => [None, None],
+            [one, other] if follows(one, other) => [None, Some(other.volume_offset)],
+            [one, other] => [Some(one.end()), Some(other.volume_offset)],
+            _ => [None, None],
+        });
+        let last = self.segments.last().map(Segment::end);
+        let all = std::iter::once(start).chain(between).chain(std::iter::once(last)).flatten();
+        let (length, bounds) = (self.length, range);
+        all.skip_while({
+            let start = bounds.start;
+            move |&at| at < start
+        })
+        .take_while(move |&at| at < bounds.end)
+        .filter(move |&at| at > 0 && at < length)
+    }
+}
+
+impl Segment {
+    /// Offset in the volume just past the segment.
+    pub fn end(&self) -> u64 {
+        self.volume_offset.saturating_add(self.length)
+    }
+
+    /// Offset on the disk just past the segment.
+    pub fn disk_end(&self) -> u64 {
+        self.disk_offset.saturating_add(self.length)
     }
 }
 
@@ -126,6 +247,13 @@ pub struct Tiling {
 /// # Errors
 /// Only when nothing of the disk can be read.
 pub fn tile(disk: &Arc<dyn ReadAt>) -> Result<Tiling> {
+    let mut tiling = flat(disk)?;
+    layers::add(disk, &mut tiling);
+    Ok(tiling)
+}
+
+/// [`tile`] without the volumes that lie over others.
+fn flat(disk: &Arc<dyn ReadAt>) -> Result<Tiling> {
     let size = disk.size();
     if sniff::boot_sector(disk.as_ref(), 0) {
         return Ok(whole::tile(disk, Vec::new()));
@@ -156,62 +284,4 @@ pub fn tile(disk: &Arc<dyn ReadAt>) -> Result<Tiling> {
         return Ok(claims::cover(size, table));
     }
     Ok(whole::tile(disk, notes))
-}
-
-/// A volume's bytes, as a layer of their own.
-#[derive(Clone, Debug)]
-pub struct VolumeReader {
-    disk: Arc<dyn ReadAt>,
-    volume: Volume,
-}
-
-impl VolumeReader {
-    /// Reads `volume` through `disk`.
-    pub fn new(disk: Arc<dyn ReadAt>, volume: Volume) -> Self {
-        Self { disk, volume }
-    }
-
-    /// The first contiguous disk range at `offset`, of at most `max` bytes.
-    fn piece(&self, offset: u64, max: u64) -> Option<Range<u64>> {
-        self.volume.disk_ranges(offset..offset.saturating_add(max)).next()
-    }
-}
-
-impl ReadAt for VolumeReader {
-    fn size(&self) -> u64 {
-        self.volume.size()
-    }
-
-    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<()> {
-        let length = u64::try_from(buffer.len()).unwrap_or(u64::MAX);
-        check_range(self.size(), offset, length)?;
-        let mut rest = buffer;
-        for range in self.volume.disk_ranges(offset..offset.saturating_add(length)) {
-            let piece = usize::try_from(range.end.saturating_sub(range.start)).unwrap_or(usize::MAX);
-            let (now, later) = rest.split_at_mut_checked(piece).ok_or_else(|| {
-                Error::corrupt(offset, "volume segments", "at most the range asked for", piece)
-            })?;
-            self.disk.read_at(range.start, now)?;
-            rest = later;
-        }
-        Ok(())
-    }
-
-    fn map(&self, offset: u64, max: u64) -> Result<Extent> {
-        let range =
-            self.piece(offset, max).ok_or_else(|| Error::truncated("volume", offset, max, self.size()))?;
-        if range.end > self.disk.size() {
-            let reason = "the volume passes the end of the image".into();
-            return Ok(Extent {
-                length: range.end.saturating_sub(range.start),
-                backing: Backing::Missing { reason },
-            });
-        }
-        self.disk.map(range.start, range.end.saturating_sub(range.start))
-    }
-
-    fn slice(&self, offset: u64, max: u64) -> Option<&[u8]> {
-        let range = self.piece(offset, max)?;
-        self.disk.slice(range.start, range.end.saturating_sub(range.start))
-    }
 }

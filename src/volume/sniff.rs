@@ -38,6 +38,12 @@ pub(super) fn volume(disk: &dyn ReadAt, offset: u64) -> bool {
     boot_sector(disk, offset) || LATE_SIGNATURES.iter().any(|&(at, magic)| has(disk, offset, at, magic))
 }
 
+/// Whether a file system, or what is encrypted, starts with the volume. What LVM2 itself leaves there is none.
+pub(super) fn file_system(volume: &dyn ReadAt) -> bool {
+    let late = LATE_SIGNATURES.iter().filter(|(_, magic)| *magic != b"LABELONE");
+    boot_sector(volume, 0) || late.into_iter().any(|&(at, magic)| has(volume, 0, at, magic))
+}
+
 fn has(disk: &dyn ReadAt, offset: u64, at: u64, magic: &[u8]) -> bool {
     let mut found = [0; 8];
     let Some(found) = found.get_mut(..magic.len()) else { return false };

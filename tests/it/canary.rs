@@ -2,7 +2,7 @@
 //!
 //! `testdata/canary/map.tsv` says who owns each block; other programs said so when the disk was made.
 
-use crate::support::{fixture, image, scan, testdata};
+use crate::support::{fixture, image, scan, testdata, token};
 use residue::location::{State, unescape};
 use residue::scan::Options;
 use std::collections::BTreeMap;
@@ -41,28 +41,6 @@ fn map() -> Vec<Owned> {
         }
     };
     text.lines().map(line).collect()
-}
-
-/// An access key id of the right shape, another one for each number.
-fn token(number: u64) -> String {
-    let alphabet = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
-    // The finaliser of SplitMix64: every bit of the number changes about half of the bits of the result. A body
-    // with few different letters may be refused as too regular; the next number's is taken then.
-    let mixed = |number: u64| {
-        let number = number.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let number = (number ^ (number >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let number = (number ^ (number >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        number ^ (number >> 31)
-    };
-    (0..)
-        .map(|attempt: u64| {
-            let (low, high) = (mixed(number ^ attempt << 40), mixed(!number ^ attempt << 40));
-            let digits = (0..16).map(|digit| ((low >> (digit * 4) & 15) | (high >> digit & 1) << 4) as usize);
-            digits.map(|digit| alphabet[digit] as char).collect::<String>()
-        })
-        .find(|body| body.chars().collect::<std::collections::BTreeSet<_>>().len() > 11)
-        .map(|body| format!("AKIA{body}"))
-        .expect("many bodies have twelve different letters")
 }
 
 /// What is expected of one token: state, volume, path, stream, offset in the file.

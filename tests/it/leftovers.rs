@@ -22,7 +22,7 @@ fn catalogue() -> &'static Catalogue {
 
 fn source(volume: &str, filesystem: Memory) -> Source {
     let filesystem = Arc::new(filesystem) as Arc<dyn FileSystem>;
-    Source { volume: volume.to_owned(), filesystem, members: Members::default(), outer: None }
+    Source { volume: volume.to_owned(), filesystem, members: Members::default() }
 }
 
 fn evaluate(sources: &[Source]) -> (Vec<Leftover>, Vec<CheckOutcome>) {

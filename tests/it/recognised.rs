@@ -15,6 +15,7 @@ fn look(volume: Vec<u8>) -> Recognised {
 fn outcome(name: &str, recognised: Recognised) -> (Facts, Option<Kind>) {
     match recognised {
         Recognised::Plain(facts) => (facts, None),
+        Recognised::Opened(filesystem) => (filesystem.facts().clone(), None),
         Recognised::Opaque { facts, error } => (facts, Some(error.kind())),
         other => panic!("{name}: {other:?}"),
     }

@@ -46,8 +46,11 @@ fn sarif_is_valid_by_the_schema_of_its_standard() {
     assert!(!validator.is_valid(&serde_json::json!({ "version": "2.1.0", "runs": [{ "results": 1 }] })));
 }
 
-/// Elements of the schema: name, required attributes, optional attributes, allowed children.
-const ELEMENTS: [(&str, &[&str], &[&str], &[&str]); 6] = [
+/// Name, required attributes, optional attributes, allowed children.
+type Element = (&'static str, &'static [&'static str], &'static [&'static str], &'static [&'static str]);
+
+/// Elements of the schema.
+const ELEMENTS: [Element; 6] = [
     ("testsuites", &[], &["name", "time", "tests", "failures", "disabled", "errors"], &["testsuite"]),
     (
         "testsuite",

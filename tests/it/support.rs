@@ -32,6 +32,19 @@ pub(crate) fn image(bytes: &[u8]) -> tempfile::NamedTempFile {
     file
 }
 
+/// The same with holes in place of blocks of zeros, so that a large and empty disk costs little.
+pub(crate) fn sparse_image(bytes: &[u8]) -> tempfile::NamedTempFile {
+    use std::os::unix::fs::FileExt as _;
+    let file = tempfile::NamedTempFile::new().unwrap();
+    file.as_file().set_len(bytes.len() as u64).unwrap();
+    for (block, at) in bytes.chunks(4096).zip((0..).step_by(4096)) {
+        if block.iter().any(|&byte| byte != 0) {
+            file.as_file().write_all_at(block, at).unwrap();
+        }
+    }
+    file
+}
+
 /// Everything that a scan reported.
 #[derive(Default)]
 pub(crate) struct Scanned {
@@ -71,4 +84,26 @@ pub(crate) fn real_image(name: &str) -> Option<Vec<u8>> {
         return None;
     };
     Some(decompressed(&Path::new(&folder).join(format!("{name}.zst"))))
+}
+
+/// An access key id of the right shape, another one for each number.
+pub(crate) fn token(number: u64) -> String {
+    let alphabet = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
+    // The finaliser of SplitMix64: every bit of the number changes about half of the bits of the result. A body
+    // with few different letters may be refused as too regular; the next number's is taken then.
+    let mixed = |number: u64| {
+        let number = number.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let number = (number ^ (number >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let number = (number ^ (number >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        number ^ (number >> 31)
+    };
+    (0..)
+        .map(|attempt: u64| {
+            let (low, high) = (mixed(number ^ attempt << 40), mixed(!number ^ attempt << 40));
+            let digits = (0..16).map(|digit| ((low >> (digit * 4) & 15) | (high >> digit & 1) << 4) as usize);
+            digits.map(|digit| alphabet[digit] as char).collect::<String>()
+        })
+        .find(|body| body.chars().collect::<std::collections::BTreeSet<_>>().len() > 11)
+        .map(|body| format!("AKIA{body}"))
+        .expect("many bodies have twelve different letters")
 }

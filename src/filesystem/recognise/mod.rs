@@ -1,14 +1,13 @@
 //! Volume content that is recognised and not read as a file system.
 //!
-//! Swap, FAT and exFAT need no reader to be complete once their bytes are swept. Everything else here is
+//! Swap needs no reader to be complete once its bytes are swept. Everything else here is
 //! opaque: the bytes are swept as they are, and the report says what it was that could not be read.
 
 pub(super) mod bitlocker;
-pub(super) mod exfat;
-pub(super) mod fat;
 pub(super) mod luks;
 pub(super) mod lvm;
 pub(super) mod md;
+pub(super) mod random;
 pub(super) mod swap;
 pub(super) mod unread;
 pub(super) mod zfs;
@@ -25,7 +24,7 @@ fn bytes_at<const N: usize>(volume: &dyn ReadAt, offset: u64) -> Option<[u8; N]>
 }
 
 /// Text up to the first NUL, without spaces around it, escaped; `None` where nothing is left.
-fn text(bytes: &[u8]) -> Option<String> {
+pub(super) fn text(bytes: &[u8]) -> Option<String> {
     let bytes = bytes.split(|&byte| byte == 0).next()?.trim_ascii();
     (!bytes.is_empty()).then(|| escape(bytes))
 }
@@ -46,7 +45,7 @@ fn uuid(bytes: &[u8]) -> Option<String> {
 }
 
 /// A serial number of 32 bits as its platform prints it.
-fn serial(number: u32) -> Option<String> {
+pub(super) fn serial(number: u32) -> Option<String> {
     Some(format!("{:04X}-{:04X}", number >> 16, number & 0xffff))
 }
 

@@ -266,7 +266,9 @@ fn stretch(start: u64, length: u64, size: u64) -> (u64, u64) {
 
 fn volumes(header: &Header, size: u64) -> Vec<VolumeBox> {
     let per_cent = |part: u64| format!("{}.{:02}%", part / 20, part % 20 * 5);
-    let boxed = header.volumes.iter().map(|volume| {
+    // Disks inside of volumes and files would hide what they lie in.
+    let outermost = header.volumes.iter().filter(|volume| !volume.name.contains("!/"));
+    let boxed = outermost.map(|volume| {
         let (start, length) = stretch(volume.disk_offset, volume.size, size);
         let filesystem = volume.filesystem.as_ref().map(|filesystem| filesystem.kind).unwrap_or_default();
         let is_space = matches!(volume.kind, VolumeKind::Table | VolumeKind::Gap);

@@ -1,0 +1,147 @@
+//! Disk images in files of a disk: opened, found in once, and named where they are not opened.
+//!
+//! `testdata/volumes/make-nested.sh` makes the disk with qemu-img and e2fsprogs.
+
+use crate::support::{fixture, scan, sparse_image, testdata};
+use residue::coverage::GapKind;
+use residue::location::Place;
+use residue::scan::Options;
+use std::collections::BTreeMap;
+
+fn disk() -> Vec<u8> {
+    fixture("volumes/nested.disk")
+}
+
+/// Volume, path, token.
+fn truth() -> Vec<[String; 3]> {
+    let text = std::fs::read_to_string(testdata("volumes/nested.truth")).unwrap();
+    let line = |line: &str| line.split(' ').map(str::to_owned).collect::<Vec<_>>().try_into().unwrap();
+    text.lines().map(line).collect()
+}
+
+fn options() -> Options {
+    Options { show_secrets: true, only: vec!["aws-access-key-id".into()], ..Options::default() }
+}
+
+#[test]
+fn a_secret_in_a_nested_image_is_found_once_under_its_innermost_file() {
+    let bytes = disk();
+    let scanned = scan(sparse_image(&bytes).path(), &options());
+    let mut found: BTreeMap<(String, String), Vec<_>> = BTreeMap::new();
+    for finding in &scanned.findings {
+        let key = (finding.place.volume.clone(), finding.secret_shown.clone().unwrap());
+        found.entry(key).or_default().push(finding);
+    }
+    for [volume, path, token] in truth() {
+        let all = found.remove(&(volume.clone(), token.clone())).unwrap_or_default();
+        let [finding] = all.as_slice() else { panic!("{volume}: {} findings", all.len()) };
+        assert_eq!(finding.place.path.as_deref(), Some(path.as_str()), "{volume}");
+        assert!(
+            finding.place.file_offset.is_some() && finding.place.line == Some(701),
+            "{:?}",
+            finding.place
+        );
+        // What is stored as it is has its place on the outer disk; what is compressed has none.
+        let compressed = volume.contains("packed") || volume.contains("outer.qcow2");
+        assert_eq!(finding.place.disk_offset.is_none(), compressed, "{:?}", finding.place);
+        if let Some(offset) = finding.place.disk_offset {
+            let start = usize::try_from(offset).unwrap();
+            assert_eq!(&bytes[start..start + 20], token.as_bytes(), "{volume}");
+        }
+    }
+    // The copy in the image that lies too deep is reported where it was reached: in the file of the last image.
+    assert!(found.keys().all(|(volume, _)| volume.contains("deep.img")), "{:?}", found.keys());
+    assert_eq!(found.len(), 1, "{:?}", found.keys());
+    assert!(scanned.summary.coverage.is_whole(), "{:?}", scanned.summary.coverage);
+    assert!(scanned.summary.coverage.decoded > 0);
+}
+
+#[test]
+fn what_is_not_opened_is_named() {
+    let scanned = scan(sparse_image(&disk()).path(), &options());
+    let gap = |part: &str| {
+        let shown: Vec<_> = scanned.gaps.iter().map(|gap| (&gap.volume, &gap.path, &gap.reason)).collect();
+        let gap = scanned.gaps.iter().find(|gap| gap.reason.contains(part));
+        gap.unwrap_or_else(|| panic!("no gap says `{part}`: {shown:#?}"))
+    };
+    assert_eq!(gap("nested deeper than 3").kind, GapKind::Limited);
+    assert_eq!(gap("a LUKS1 volume").path.as_deref(), Some("/other/vault"));
+    assert_eq!(gap("squashfs").path.as_deref(), Some("/other/app.snap"));
+    assert_eq!(gap("base.qcow2").volume, "p1:/images/overlay.qcow2");
+    let broken = scanned.gaps.iter().find(|gap| gap.path.as_deref() == Some("/other/broken.qcow2"));
+    assert!(broken.is_some_and(|gap| gap.kind == GapKind::Limited), "{:?}", scanned.gaps);
+    assert!(
+        scanned.gaps.iter().all(|gap| gap.path.as_deref() != Some("/other/boot.bin")),
+        "{:?}",
+        scanned.gaps
+    );
+    assert!(scanned.gaps.iter().all(|gap| gap.disk_offset.is_none_or(|offset| offset < 66 << 20)));
+}
+
+#[test]
+fn places_of_nested_findings_are_read_back() {
+    let file = sparse_image(&disk());
+    let disk = residue::scan::open(file.path(), &options()).unwrap();
+    let scanned = scan(file.path(), &options());
+    for finding in scanned.findings.iter().filter(|finding| finding.place.path.is_some()) {
+        let at = &finding.place;
+        let chain = residue::location::Chain {
+            image: &at.image,
+            volume: &at.volume,
+            fs: at.fs,
+            path: at.path.as_deref(),
+            offset: at.file_offset,
+            ..residue::location::Chain::default()
+        };
+        let short = format!("{}:{}", at.volume, at.path.as_deref().unwrap());
+        for text in [chain.to_string(), short] {
+            let place = Place::parse(&text).unwrap();
+            assert_eq!(place.volume.as_deref(), Some(at.volume.as_str()), "{text}");
+            assert!(
+                matches!(&place.target, residue::location::Target::Path(path) if *path == *at.path.as_ref().unwrap())
+            );
+        }
+        assert!(
+            disk.volumes.iter().any(|open| open.nested && open.volume.name == at.volume),
+            "{}",
+            at.volume
+        );
+    }
+    let notes = disk.tiling.notes.join("\n");
+    assert!(
+        notes.contains("p1:/images/plain.qcow2 holds a qcow2 image of 4194304 bytes, mbr table"),
+        "{notes}"
+    );
+}
+
+#[test]
+fn damage_in_nested_images_does_no_harm() {
+    // A fixed sequence, so that a failure can be repeated.
+    let mut state = 0x1234_5678_9abc_def1_u64;
+    let mut random = move || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state
+    };
+    let sound = disk();
+    // Headers and tables of the containers start with their signatures, wherever the file lies.
+    let signatures: [&[u8]; 5] = [b"QFI\xfb\0\0\0", b"KDMV\x01", b"vhdxfile", b"conectix", b"<<< "];
+    let starts: Vec<usize> = (0..sound.len() / 512)
+        .map(|sector| sector * 512)
+        .filter(|&at| signatures.iter().any(|magic| sound[at..].starts_with(magic)))
+        .collect();
+    assert!(starts.len() >= 8, "{}", starts.len());
+    for _ in 0..6 {
+        let mut bytes = sound.clone();
+        for &start in &starts {
+            for _ in 0..4 {
+                let reach = [128, 4096, 300_000][(random() % 3) as usize];
+                let at = (start + 8 + (random() % reach) as usize).min(sound.len() - 8);
+                bytes[at..at + 8].copy_from_slice(&random().to_le_bytes());
+            }
+        }
+        let scanned = scan(sparse_image(&bytes).path(), &options());
+        assert!(scanned.summary.coverage.is_whole());
+    }
+}
