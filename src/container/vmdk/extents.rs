@@ -115,6 +115,8 @@ pub(super) struct SparseExtent {
     directory_length: u64,
     /// What there is instead of tables, where the file breaks off before them.
     stream: Option<Stream>,
+    /// What is said of grain tables behind the end of the file; a damaged directory may have millions.
+    behind: Arc<str>,
 }
 
 impl SparseExtent {
@@ -126,6 +128,7 @@ impl SparseExtent {
         };
         let extent = Self {
             stream,
+            behind: format!("a grain table lies behind the end of the file at byte {}", source.size()).into(),
             source,
             file,
             capacity: header.capacity_bytes(),
@@ -206,6 +209,10 @@ impl SparseExtent {
         let entry = self.directory_at.saturating_add(table.saturating_mul(4));
         let table = match self.read_u32("grain directory entry", entry) {
             Ok(0) => return Piece { length: table_rest, place: unallocated.clone() },
+            Ok(table) if table.saturating_mul(512) >= self.source.size() => {
+                let reason = Arc::clone(&self.behind);
+                return Piece { length: table_rest, place: Place::Missing { kind: Kind::Truncated, reason } };
+            }
             Ok(table) => table,
             // Where the file ends before the entry, it ends before all others, too.
             Err(error) if entry >= self.source.size() => return Piece::missing(left, &error),
