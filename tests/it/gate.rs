@@ -106,7 +106,7 @@ fn what_was_planted_is_found_and_the_gate_closes() {
         (Some("/home/deploy/.ssh/id_ed25519"), "private-key"),
         (Some("/home/deploy/app/application.properties"), "cloud-key"),
         (Some("/home/deploy/.bash_history"), "leftover"),
-        (Some("/etc/shadow"), "leftover"),
+        (Some("/etc/shadow"), "password-hash"),
         (Some("/var/log"), "leftover"),
     ];
     for (path, category) in expected {
