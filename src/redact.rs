@@ -83,7 +83,11 @@ impl Redactor {
     /// Cleans all texts; whether there was anything to clean.
     pub fn texts<'t>(&self, texts: impl IntoIterator<Item = &'t mut String>) -> bool {
         // Every text is cleaned, not just the first one that has to be.
-        texts.into_iter().fold(false, |any, text| self.text(text) || any)
+        let mut any = false;
+        for text in texts {
+            any |= self.text(text);
+        }
+        any
     }
 }
 

@@ -93,6 +93,7 @@ fn explain(rule: &Rule) -> String {
         ("verdict", words::verdict(rule.verdict).to_owned()),
         ("regex", rule.regex.clone()),
         ("walker", optional(&rule.walker)),
+        ("value", optional(&rule.value)),
         ("keywords", rule.keywords.join(", ")),
         ("path", optional(&rule.path)),
         ("validators", rule.validators.join(", ")),

@@ -247,9 +247,21 @@ impl<L: Layout> Sparse<L> {
         }
     }
 
-    /// Calls `visit` with each stored range behind a guest range.
+    /// Calls `visit` with each stored range behind a guest range; compressed units that lie near each other are
+    /// one range.
     fn for_stored(&self, offset: u64, length: u64, visit: &mut dyn FnMut(&dyn ReadAt, u64, u64)) {
+        /// Less than this lies between compressed units that were written one after the other.
+        const NEAR: u64 = 4096;
         let end = offset.saturating_add(length).min(self.layout.size());
+        let mut packed: Option<(usize, Range<u64>)> = None;
+        let visit_packed = |packed: Option<(usize, Range<u64>)>,
+                            visit: &mut dyn FnMut(&dyn ReadAt, u64, u64)| {
+            if let Some((number, range)) = packed
+                && let Some(file) = self.files.get(number)
+            {
+                visit(file.as_ref(), range.start, range.end.saturating_sub(range.start));
+            }
+        };
         let mut at = offset;
         while at < end {
             let run = self.run(at, end.saturating_sub(at));
@@ -264,10 +276,20 @@ impl<L: Layout> Sparse<L> {
                         visit(parent.as_ref(), at, run.length);
                     }
                 }
+                Place::Encoded { file, at: host, length, .. } => {
+                    let host_end = host.saturating_add(length);
+                    match &mut packed {
+                        Some((last, range)) if *last == file && host.abs_diff(range.end) < NEAR => {
+                            range.end = range.end.max(host_end);
+                        }
+                        _ => visit_packed(packed.replace((file, host..host_end)), visit),
+                    }
+                }
                 _ => {}
             }
             at = at.saturating_add(run.length);
         }
+        visit_packed(packed, visit);
     }
 }
 

@@ -1,7 +1,9 @@
 //! Bytes written as text: Base64 (RFC 4648 and its URL-safe form, in lines or not) and hexadecimal digits.
 //!
 //! Looked for in all content, so it must cost next to nothing: one block of [`BLOCK`] bytes in each [`STRIDE`]
-//! is tested, and only runs that decode to text, or to a format that a decoder knows, are decoded at all.
+//! is tested. Text in ASCII or UTF-16 has bits in its Base64, and digits in its hexadecimal form, that are
+//! always zero, so one block tells it from identifiers, paths and digests. What else may be encoded (a format
+//! that a decoder knows) is looked for in long runs only.
 
 use super::recognise;
 use std::ops::Range;
@@ -16,12 +18,17 @@ pub const RUN_MIN: usize = BLOCK + STRIDE;
 const LINE_MIN: usize = 32;
 /// White space between two lines.
 const BREAK_MAX: usize = 64;
-/// Characters of the longest digest in wide use, of 512 bits: in hexadecimal digits, and in Base64.
-const DIGEST_MAX: [usize; 2] = [128, 88];
+/// How many tested blocks a long run has: above those of a digest of 512 bits.
+const LONG: usize = 4;
+/// Shortest run that is looked at for a format: one that has [`LONG`] tested blocks wherever it lies, in one
+/// line and in several, where blocks with a line break count against it.
+const FORMAT_MIN: usize = (LONG + 1) * STRIDE + BLOCK;
+const FORMAT_LINES_MIN: usize = 4096;
 /// Characters at the start of a run in which a mark may part it from what stands before.
 const BEFORE_MAX: usize = 64;
-/// Decoded bytes that must look like text.
-const SAMPLE: usize = 24;
+/// Decoded bytes that must look like text, those of as many characters as the shortest run has: some block
+/// that is tested lies among these.
+const SAMPLE: usize = 36;
 
 /// A run, and how it is read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -87,25 +94,65 @@ impl Decoded {
     }
 }
 
-/// Places in `bytes` where a run may be: one for each stretch of text without white space, and the first and
-/// last block, over which one may come in or go out.
+/// Places in `bytes` where a run may be: where a block looks like encoded text, where a run has become long,
+/// and the first and last block, over which one may come in or go out.
 pub fn places(bytes: &[u8], found: &mut Vec<usize>) {
     let (blocks, _) = bytes.as_chunks::<BLOCK>();
     let step = STRIDE / BLOCK;
-    let mut until = 0;
+    // Line breaks interrupt a run, so that a block which is none only takes one away.
+    let (mut until, mut lasting) = (0, LONG - 1);
     for (index, block) in blocks.iter().enumerate().step_by(step) {
-        if is_plain(block) {
-            let at = index.saturating_mul(BLOCK);
-            if at >= until {
-                found.push(at);
-                until = end_of_line(bytes, at);
-            }
+        if !is_plain(block) {
+            lasting = if index == 0 { 0 } else { lasting.saturating_sub(1) };
+            continue;
+        }
+        lasting = lasting.saturating_add(1).min(2 * LONG);
+        let at = index.saturating_mul(BLOCK);
+        if at >= until && (lasting == LONG || is_text(block)) {
+            found.push(at);
+            until = end_of_line(bytes, at);
         }
     }
     let tail = bytes.len().saturating_sub(BLOCK);
     if bytes.get(tail..).and_then(|rest| rest.first_chunk()).is_some_and(is_plain) && tail >= until {
         found.push(tail);
     }
+}
+
+/// Whether a block may be out of the middle of text in ASCII or UTF-16 that was encoded: the highest bit of each
+/// byte is zero. In Base64 these are bits of the first three characters of four, in hexadecimal form the first
+/// digits of two are 0 or 2 to 7.
+fn is_text(block: &[u8; BLOCK]) -> bool {
+    /// The characters of a block of which each is the first of a group, in both forms.
+    const FIRST_OF_FOUR: u32 = 0x1111;
+    const FIRST_OF_TWO: u32 = 0x5555;
+    // For each character a bit: its value may be that of the first, second or third one of a group.
+    let (mut may_be, mut is_digit, mut is_first, mut is_base64) = ([0_u32; 3], 0_u32, 0_u32, true);
+    for (index, &byte) in block.iter().enumerate() {
+        let Some(value) = digit(byte, Form::Base64) else {
+            is_base64 = false;
+            break;
+        };
+        for (bits, zero) in may_be.iter_mut().zip([0b10_0000, 0b00_1000, 0b00_0010]) {
+            *bits |= u32::from(value & zero == 0) << index;
+        }
+        is_digit |= u32::from(byte.is_ascii_hexdigit()) << index;
+        is_first |= u32::from(matches!(byte, b'0' | b'2'..=b'7')) << index;
+    }
+    // The group's characters that reach over the block's end begin it anew.
+    let turned = |bits: u32, by: u32| ((bits << by) | (bits << by >> BLOCK)) & 0xffff;
+    let fits = |start: u32| {
+        may_be.iter().zip(start..).all(|(bits, place)| {
+            let wanted = turned(FIRST_OF_FOUR, place);
+            bits & wanted == wanted
+        })
+    };
+    let is_hex = is_digit == 0xffff
+        && (0..2).any(|start| {
+            let wanted = turned(FIRST_OF_TWO, start);
+            is_first & wanted == wanted
+        });
+    is_base64 && (is_hex || (0..4).any(fits))
 }
 
 /// Whether all bytes are letters, digits or one of `+,-./_`: somewhat more than the alphabets have.
@@ -165,8 +212,10 @@ fn run(bytes: &[u8], range: &Range<usize>) -> Option<Run> {
 /// that is decoded further. Digests, which there are many of, are given up at their first bytes.
 fn is_worth_it(text: &[u8], form: Form, skip: usize) -> bool {
     let (characters, group_bytes) = form.group();
-    let may_hold_format = text.len() > DIGEST_MAX[usize::from(form == Form::Base64)];
+    let format_min = if text.contains(&b'\n') { FORMAT_LINES_MIN } else { FORMAT_MIN };
+    let may_hold_format = text.len() >= format_min;
     let mut sample = [0; SAMPLE];
+    let sample = sample.get_mut(..RUN_MIN / characters * group_bytes).unwrap_or_default();
     let (mut is_text, mut is_wide) = (true, [true; 2]);
     let mut digits = text.iter().filter_map(|&byte| digit(byte, form)).skip(skip);
     let mut at = 0_usize;
@@ -191,7 +240,7 @@ fn is_worth_it(text: &[u8], form: Form, skip: usize) -> bool {
             return false;
         }
     }
-    is_text || is_wide != [false; 2] || recognise(&sample).is_some()
+    is_text || is_wide != [false; 2] || (may_hold_format && recognise(sample).is_some())
 }
 
 /// Whether a line may be Base64 or hexadecimal: as many characters of Base64 as a line has are of both cases,

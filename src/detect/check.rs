@@ -2,8 +2,8 @@
 
 use super::compile::Compiled;
 use super::placement::Analysis;
-use super::{Detector, Match, Scratch, Window};
-use crate::rules::Example;
+use super::{Detector, Match, Rank, Scratch, Window, quiet};
+use crate::rules::{Example, Verdict};
 use aho_corasick::{AhoCorasick, MatchKind};
 use regex_automata::meta;
 use std::fmt;
@@ -97,6 +97,18 @@ pub fn check(detector: &Detector) -> Vec<Problem> {
         return vec![Problem { rule: "all".to_owned(), what: "there are too many keywords".to_owned() }];
     };
     let mut problems = Vec::new();
+    for (name, text) in quiet::TEXTS {
+        let found = trial.run(text.as_bytes(), None);
+        problems.extend(found.iter().filter(|found| found.found.verdict > Verdict::Possible).map(|found| {
+            Problem {
+                rule: found.rule.clone(),
+                what: format!(
+                    "it finds {:?} in the quiet text {name}",
+                    String::from_utf8_lossy(&found.secret)
+                ),
+            }
+        }));
+    }
     for compiled in &detector.rules {
         let mut report = |what: String| problems.push(Problem { rule: compiled.rule.id.clone(), what });
         check_form(detector, compiled, &mut report);
@@ -154,8 +166,9 @@ fn check_examples(trial: &mut Trial<'_>, compiled: &Compiled, report: &mut dyn F
         check_match(example, &mine, report);
         for other in found.iter().filter(|other| other.rule != rule.id) {
             let is_same = mine.iter().any(|one| one.found.secret == other.found.secret);
-            let is_explained = rule.generic
-                || trial.detector.rules().get(other.found.rule).is_none_or(|facts| facts.generic);
+            // Of two ranks the higher reports; one vendor's word may stand in another's.
+            let rank = trial.detector.rules().get(other.found.rule).map(|facts| facts.rank);
+            let is_explained = rank.is_none_or(|rank| rank != Rank::of(rule) || rank <= Rank::Vendor);
             if is_same && !is_explained {
                 report(format!("rule `{}` finds the same secret in {:?}", other.rule, example.text));
             }

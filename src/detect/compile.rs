@@ -6,7 +6,7 @@ use super::validate::{self, Validator};
 use super::walk::{self, Walker};
 use super::{Reach, required};
 use crate::error::{Error, Kind, Result};
-use crate::rules::{Literal, Rule};
+use crate::rules::{Literal, Rule, Target};
 use regex_automata::meta;
 use regex_automata::nfa::thompson;
 use regex_syntax::hir::Hir;
@@ -16,6 +16,8 @@ use std::sync::OnceLock;
 const REGEX_SIZE_MAX: usize = 16 << 20;
 /// Bytes around a match that assertions such as `\b` and `$` may look at.
 pub(super) const CONTEXT_LEN: usize = 4;
+/// Bytes before a match that rules see which judge by the line around it.
+const LINE_CONTEXT_LEN: usize = 80;
 
 /// A rule with everything that runs it.
 #[derive(Debug)]
@@ -35,6 +37,8 @@ pub(super) enum Body {
     Regex(OnceLock<Option<Engine>>),
     /// A hand-written walker.
     Walker(&'static Walker),
+    /// The walker for values beside a vendor's word, and the form of the value.
+    Vendor(Lazy),
 }
 
 /// What is known of a regex before it runs, and the regex itself, compiled when a hit passes all that.
@@ -76,9 +80,14 @@ impl Lazy {
         self.patterns.is_empty()
     }
 
+    /// The compiled regex; none where there are no patterns.
+    pub(super) fn get(&self) -> Option<&meta::Regex> {
+        let compiled = || self.regex.get_or_init(|| self.compile().ok()).as_ref();
+        if self.is_empty() { None } else { compiled() }
+    }
+
     pub(super) fn is_match(&self, bytes: &[u8]) -> bool {
-        !self.is_empty()
-            && self.regex.get_or_init(|| self.compile().ok()).as_ref().is_some_and(|one| one.is_match(bytes))
+        self.get().is_some_and(|one| one.is_match(bytes))
     }
 
     pub(super) fn compile(&self) -> Result<meta::Regex, String> {
@@ -100,7 +109,8 @@ impl Compiled {
             .iter()
             .map(|name| validate::get(name).ok_or_else(|| refuse(format!("no validator is named `{name}`"))))
             .collect::<Result<Vec<_>>>()?;
-        let body = match &rule.walker {
+        let body = match rule.walker.as_deref() {
+            Some("vendor") => Body::Vendor(Lazy::new(rule.value.as_slice())),
             Some(name) => {
                 Body::Walker(walk::get(name).ok_or_else(|| refuse(format!("no walker is named `{name}`")))?)
             }
@@ -121,7 +131,7 @@ impl Compiled {
     pub(super) fn engine(&self) -> Option<&Engine> {
         match &self.body {
             Body::Regex(cell) => cell.get_or_init(|| self.compile().ok()).as_ref(),
-            Body::Walker(_) => None,
+            Body::Walker(_) | Body::Vendor(_) => None,
         }
     }
 
@@ -144,6 +154,11 @@ impl Compiled {
                 cell.get_or_init(|| Some(engine));
             }
             build(&[parse(&self.rule.regex)?])?;
+        }
+        if let Body::Vendor(form) = &self.body
+            && !form.is_empty()
+        {
+            form.compile()?;
         }
         let lists = self.allowlists.iter().flat_map(|list| [&list.regexes, &list.paths]);
         for lazy in lists.chain([&self.path]).filter(|lazy| !lazy.is_empty()) {
@@ -172,12 +187,21 @@ impl Compiled {
         self.engine()?.analysis.placements.get(keyword)
     }
 
+    /// How much content before a match the rule looks at: for assertions, or for the line and the name that
+    /// the match stands in.
+    fn context_len(&self) -> usize {
+        let looks_at_line = self.rule.allowlists.iter().any(|list| list.regex_target == Target::Line);
+        let looks_at_name = self.rule.validators.iter().any(|name| name == "generic");
+        if looks_at_line || looks_at_name { LINE_CONTEXT_LEN } else { CONTEXT_LEN }
+    }
+
     /// How much content the rule wants to see around its keyword.
     pub(super) fn reach(&self, keyword: usize) -> Reach {
         match &self.body {
             Body::Walker(walker) => walker.reach,
+            Body::Vendor(_) => walk::vendor::REACH,
             Body::Regex(_) => self.placement(keyword).map_or_else(Reach::default, |placement| Reach {
-                before: placement.before + CONTEXT_LEN,
+                before: placement.before + self.context_len(),
                 after: placement.after + CONTEXT_LEN,
             }),
         }
@@ -227,7 +251,7 @@ fn literals(rule: &Rule) -> Result<Vec<Literal>, String> {
             None => {}
         }
     }
-    let ignore_case = ignores_case(&rule.regex);
+    let ignore_case = ignores_case(&rule.regex) || rule.walker.as_deref() == Some("vendor");
     let mut literals = Vec::new();
     for keyword in &rule.keywords {
         if keyword.len() < required::LITERAL_LEN_MIN {

@@ -1,6 +1,6 @@
 //! Runs a rule on a window: finds its matches around the hit, and the secret in each.
 
-use super::compile::Compiled;
+use super::compile::{Compiled, Lazy};
 use super::placement::Placement;
 use super::{Scratch, Window, judge, walk};
 use crate::detect::Match;
@@ -71,6 +71,17 @@ pub(super) fn walker(run: Run<'_>, walker: &walk::Walker, window: &Window<'_>, e
         judge::apply(&mut outcome, found.change);
         emit(outcome);
     }
+}
+
+/// Emits the values beside a vendor's word.
+pub(super) fn vendor(run: Run<'_>, form: &Lazy, window: &Window<'_>, emit: &mut dyn FnMut(Match)) {
+    let Some(literal) = run.compiled.literals.get(run.keyword) else { return };
+    walk::vendor::walk(window, literal.bytes.len(), form.get(), &mut |span| {
+        if let Some(mut found) = judge::judge(run.compiled, window, &span) {
+            found.rule = run.index;
+            emit(found);
+        }
+    });
 }
 
 struct Search<'a> {

@@ -96,6 +96,10 @@ impl<'a> Meter<'a> {
                     confirm::walker(run, walker, &window, &mut |_| matches += 1);
                     true
                 }
+                Body::Vendor(form) => {
+                    confirm::vendor(run, form, &window, &mut |_| matches += 1);
+                    true
+                }
                 Body::Regex(_) => confirm::regex(run, &mut self.scratch, &window, &mut |_| matches += 1),
             };
             own.time += begin.elapsed();

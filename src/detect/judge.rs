@@ -4,7 +4,7 @@ use super::compile::{Allow, Compiled};
 use super::confirm::Span;
 use super::validate::{Change, Ruling, Subject, entropy, published};
 use super::{Match, Window};
-use crate::rules::{Allowlist, Condition, Target};
+use crate::rules::{Allowlist, Condition, Target, Verdict};
 use std::ops::Range;
 
 /// The match with the rule's own severity and verdict as validators amend them, or none.
@@ -41,8 +41,12 @@ pub(super) fn judge(compiled: &Compiled, window: &Window<'_>, span: &Span) -> Op
             Ruling::Amend(change) => apply(&mut found, change),
         }
     }
-    if found.known_good.is_none() {
-        found.known_good = published::lookup(window.bytes.get(found.secret.clone())?).map(str::to_owned);
+    if found.known_good.is_none()
+        && let Some(name) = published::lookup(window.bytes.get(found.secret.clone())?)
+    {
+        // What a manual prints opens nothing. Published keys that machines trust keep their verdict.
+        found.known_good = Some(name.to_owned());
+        found.verdict = Verdict::Possible;
     }
     Some(found)
 }

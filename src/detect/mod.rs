@@ -12,6 +12,7 @@ mod gate;
 mod graph;
 mod judge;
 mod placement;
+mod quiet;
 mod required;
 mod validate;
 mod walk;
@@ -105,8 +106,35 @@ pub struct RuleFacts {
     pub remedy: String,
     /// Whether a finding of another rule on the same bytes replaces this rule's.
     pub generic: bool,
+    /// How much the rule knows of the form of what it finds: of rules that find the same bytes, the one that
+    /// knows most reports.
+    pub rank: Rank,
     /// Id of the rule whose finding nearby completes this one's.
     pub pair: Option<String>,
+}
+
+/// What a rule goes by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Rank {
+    /// The name in front, whatever it belongs to.
+    Name,
+    /// The word of a vendor nearby.
+    Vendor,
+    /// The word of a vendor nearby, and the form of its tokens.
+    VendorForm,
+    /// The form of the secret itself.
+    Form,
+}
+
+impl Rank {
+    fn of(rule: &Rule) -> Self {
+        match (rule.generic, rule.walker.as_deref(), &rule.value) {
+            (true, ..) => Self::Name,
+            (false, Some("vendor"), None) => Self::Vendor,
+            (false, Some("vendor"), Some(_)) => Self::VendorForm,
+            (false, ..) => Self::Form,
+        }
+    }
 }
 
 /// Working memory of one thread.
@@ -234,6 +262,7 @@ impl Detector {
         let ahead = Side::Ahead(from.get(len..).unwrap_or_default());
         self.users_of(literal).all(|(user, compiled)| match &compiled.body {
             Body::Walker(walker) => (walker.refuses)(before, from),
+            Body::Vendor(_) => walk::vendor::refuses(from.get(len..).unwrap_or_default()),
             Body::Regex(_) => compiled.placement(user.keyword).is_some_and(|placement| {
                 placement.ahead.refuses(ahead, false) || placement.behind.refuses(Side::Behind(before), false)
             }),
@@ -253,6 +282,7 @@ impl Detector {
             let run = Run { index: user.rule, compiled, keyword: user.keyword };
             match &compiled.body {
                 Body::Walker(walker) => confirm::walker(run, walker, window, emit),
+                Body::Vendor(form) => confirm::vendor(run, form, window, emit),
                 Body::Regex(_) => {
                     confirm::regex(run, scratch, window, emit);
                 }
@@ -283,6 +313,7 @@ fn facts(rule: &Rule) -> RuleFacts {
         category: rule.category,
         remedy: rule.remedy.clone(),
         generic: rule.generic,
+        rank: Rank::of(rule),
         pair: rule.pair.clone(),
     }
 }

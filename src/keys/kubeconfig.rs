@@ -161,7 +161,7 @@ mod tests {
             certificate: Some(b"abc".to_vec()),
             ..Login::default()
         };
-        assert_eq!(logins(YAML.as_bytes()), [expected.clone()]);
+        assert_eq!(logins(YAML.as_bytes()), std::slice::from_ref(&expected));
         let json = r#"{"clusters":[{"name":"prod","cluster":{"server":"https://10.0.0.1:6443"}}],
             "contexts":[{"name":"admin@prod","context":{"cluster":"prod","user":"admin"}}],
             "users":[{"name":"admin","user":{"client-certificate-data":"YWJj"}}]}"#;

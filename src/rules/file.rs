@@ -45,6 +45,7 @@ pub(super) struct RawRule {
     verdict: Option<Verdict>,
     pub(super) regex: Option<String>,
     pub(super) walker: Option<String>,
+    value: Option<String>,
     keywords: Option<Vec<String>>,
     #[serde(alias = "secretGroup")]
     secret_group: Option<usize>,
@@ -81,6 +82,7 @@ impl RawRule {
             verdict: Verdict::Likely,
             regex: String::new(),
             walker: None,
+            value: None,
             keywords: Vec::new(),
             secret_group: None,
             entropy: None,
@@ -118,6 +120,7 @@ impl RawRule {
         put(&mut base.remedy, self.remedy);
         put(&mut base.source, self.source);
         base.walker = self.walker.or(base.walker);
+        base.value = self.value.or(base.value);
         base.secret_group = self.secret_group.or(base.secret_group);
         base.entropy = self.entropy.or(base.entropy);
         base.path = self.path.or(base.path);
@@ -188,6 +191,7 @@ const RULE_KEYS: &[&str] = &[
     "verdict",
     "regex",
     "walker",
+    "value",
     "keywords",
     "secret_group",
     "secretGroup",

@@ -24,6 +24,9 @@ pub struct Rule {
     /// Name of the hand-written walker that finds the match, for bodies too long for a regex.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub walker: Option<String>,
+    /// Form of the value that the walker `vendor` looks for; any that a machine drew where absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub value: Option<String>,
     /// Strings one of which stands in every match; derived from the regex where absent.
     pub keywords: Vec<String>,
     /// Capture group that holds the secret; the first one that took part in the match where absent.

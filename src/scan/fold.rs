@@ -2,9 +2,10 @@
 //! and physical copies of one place in a journal or mirror.
 
 use crate::coverage::{Gap, GapKind};
-use crate::detect::RuleFacts;
+use crate::detect::{Rank, RuleFacts};
 use crate::filesystem::EntryId;
 use crate::location::State;
+use crate::rules::Verdict;
 use crate::sweep::{Candidate, Ground};
 use std::collections::{HashMap, HashSet};
 
@@ -35,7 +36,8 @@ pub(super) fn fold(
         .sort_by(|one, other| order(one).cmp(&order(other)).then_with(|| other.verdict.cmp(&one.verdict)));
     candidates.dedup_by(|one, other| order(one) == order(other));
     let candidates = drop_raw_twins(candidates);
-    let candidates = drop_generic_twins(candidates, rules);
+    let candidates = drop_coded_twins(candidates, rules);
+    let candidates = drop_twins(candidates, rules);
     let places = fold_copies(candidates, ground);
     limit(places, rules, ground, per_file_max)
 }
@@ -82,6 +84,28 @@ fn drop_raw_twins(candidates: Vec<Candidate>) -> Vec<Candidate> {
     candidates.into_iter().filter(|candidate| !is_twin(candidate)).collect()
 }
 
+/// Drops what was found in text that encodes bytes where a specific rule knows that very text as a secret, as
+/// it does keys in Base64: what it says of the text counts.
+fn drop_coded_twins(candidates: Vec<Candidate>, rules: &[RuleFacts]) -> Vec<Candidate> {
+    let is_specific = |one: &Candidate| rules.get(one.rule).is_some_and(|rule| rule.rank > Rank::Name);
+    let place = |one: &Candidate| (one.land, one.entry, one.file_offset.or(one.disk_offset));
+    // The content around the text, by its path; none where the candidate does not come out of such text.
+    let outer = |one: &Candidate| {
+        let member = one.member.as_deref()?;
+        let (outer, form) = member.rsplit_once("!/").unwrap_or(("", member));
+        matches!(form, "base64" | "hex").then(|| outer.to_owned())
+    };
+    let mut known: HashMap<_, Vec<String>> = HashMap::new();
+    for one in candidates.iter().filter(|one| is_specific(one) && outer(one).is_none()) {
+        known.entry(place(one)).or_default().push(one.member.clone().unwrap_or_default());
+    }
+    let is_twin = |one: &Candidate| {
+        let Some(outer) = outer(one) else { return false };
+        known.get(&place(one)).is_some_and(|paths| paths.contains(&outer))
+    };
+    candidates.into_iter().filter(|one| !is_twin(one)).collect()
+}
+
 fn to_u64(value: usize) -> u64 {
     u64::try_from(value).unwrap_or(u64::MAX)
 }
@@ -96,44 +120,55 @@ fn range(candidate: &Candidate) -> std::ops::Range<u64> {
     start..start.saturating_add(candidate.length)
 }
 
-/// Drops a generic rule's candidate where a specific rule, or an earlier generic one, has the same bytes.
-fn drop_generic_twins(candidates: Vec<Candidate>, rules: &[RuleFacts]) -> Vec<Candidate> {
-    let is_generic = |candidate: &Candidate| rules.get(candidate.rule).is_some_and(|rule| rule.generic);
-    let mut by_content: HashMap<_, Vec<(std::ops::Range<u64>, bool, usize)>> = HashMap::new();
+/// Drops a candidate where a rule that knows more of the form, or an earlier one that knows as much, has the
+/// same bytes. Rules that know the form lose only to one that has exactly their bytes.
+fn drop_twins(candidates: Vec<Candidate>, rules: &[RuleFacts]) -> Vec<Candidate> {
+    let rank = |candidate: &Candidate| rules.get(candidate.rule).map_or(Rank::Form, |rule| rule.rank);
+    let mut by_content: HashMap<_, Vec<Ranked>> = HashMap::new();
     for (index, candidate) in candidates.iter().enumerate() {
-        by_content.entry(content_key(candidate)).or_default().push((
-            range(candidate),
-            is_generic(candidate),
-            index,
-        ));
+        let ranked =
+            Ranked { range: range(candidate), rank: rank(candidate), verdict: candidate.verdict, index };
+        by_content.entry(content_key(candidate)).or_default().push(ranked);
     }
     let mut dropped = vec![false; candidates.len()];
     // The order of the groups does not matter: each one only decides about its own candidates.
     #[allow(clippy::iter_over_hash_type, reason = "groups are independent of each other")]
     for group in by_content.values_mut() {
-        group.sort_by_key(|(range, generic, index)| (range.start, range.end, *generic, *index));
-        mark_generic_twins(group, &mut dropped);
+        group.sort_by_key(|one| (one.range.start, one.range.end, one.index));
+        mark_twins(group, &mut dropped);
     }
     let mut dropped = dropped.into_iter();
     candidates.into_iter().filter(|_| !dropped.next().unwrap_or(false)).collect()
 }
 
-fn mark_generic_twins(group: &[(std::ops::Range<u64>, bool, usize)], dropped: &mut [bool]) {
-    for (at, (range, generic, index)) in group.iter().enumerate() {
-        if !generic {
-            continue;
-        }
-        let overlaps = |other: &std::ops::Range<u64>| other.start < range.end && range.start < other.end;
+/// A candidate among those of one content.
+#[derive(Debug)]
+struct Ranked {
+    range: std::ops::Range<u64>,
+    rank: Rank,
+    verdict: Verdict,
+    index: usize,
+}
+
+impl Ranked {
+    /// Whether `self` stays and `other` goes. Of what is only possible nothing hides what is likely.
+    fn replaces(&self, other: &Self) -> bool {
+        let overlaps = self.range.start < other.range.end && other.range.start < self.range.end;
+        let is_same = self.range == other.range;
+        let mine = (self.verdict > Verdict::Possible, self.rank);
+        let others = (other.verdict > Verdict::Possible, other.rank);
+        let is_first = (self.range.start, self.index) < (other.range.start, other.index);
+        overlaps && (is_same || other.rank <= Rank::Vendor) && (mine > others || (mine == others && is_first))
+    }
+}
+
+fn mark_twins(group: &[Ranked], dropped: &mut [bool]) {
+    for (at, one) in group.iter().enumerate() {
         // Secrets are short and sorted: neighbours that may overlap stand close by.
         let around = at.saturating_sub(16)..at.saturating_add(17).min(group.len());
-        let twin = group.get(around).unwrap_or_default().iter().any(|(other, other_generic, other_index)| {
-            let kept = !dropped.get(*other_index).copied().unwrap_or(true);
-            other_index != index
-                && kept
-                && overlaps(other)
-                && (!other_generic || (other.start, *other_index) < (range.start, *index))
-        });
-        if let (true, Some(mark)) = (twin, dropped.get_mut(*index)) {
+        let near = group.get(around).unwrap_or_default();
+        let has_twin = near.iter().any(|other| other.index != one.index && other.replaces(one));
+        if let (true, Some(mark)) = (has_twin, dropped.get_mut(one.index)) {
             *mark = true;
         }
     }

@@ -348,3 +348,14 @@ fn objects_upon_objects_that_come_later_or_never_are_named() {
     let (out, cuts) = decode(&pack(&[(6, Some(5), delta), (3, None, b"z".to_vec())]));
     assert_eq!((out, cuts), (1, vec![Kind::Unsupported]));
 }
+
+#[test]
+fn a_key_whose_coded_text_a_rule_knows_is_told_once() {
+    let key = fixture("leftovers/rsa-pkcs1");
+    let mut bytes = format!("data:\n  tls.key: {}\n", data_encoding::BASE64.encode(&key)).into_bytes();
+    bytes.resize(1 << 16, 0);
+    let file = image(&bytes);
+    let scanned = scan(file.path(), &Options { all_verdicts: true, ..Options::default() });
+    let rules: Vec<_> = scanned.findings.iter().map(|finding| finding.rule.as_str()).collect();
+    assert_eq!(rules, ["base64-private-key"]);
+}

@@ -123,3 +123,41 @@ fn a_key_that_breaks_off_is_likely_and_cut() {
         assert_eq!(found[0].found.verdict, residue::rules::Verdict::Likely, "{}", key.name);
     }
 }
+
+#[test]
+fn the_word_of_a_vendor_gives_its_token_away() {
+    let detector = Detector::builtin().unwrap();
+    let value = "atub2gvpd6jjo0ac1wjian4fnpgr24ac";
+    let found = [
+        format!("ADZUNA_API_KEY={value}"),
+        format!("adzuna token - '{value}'"),
+        format!("[INFO] asking the adzuna API\n  [DEBUG] Using KEY={value}\n"),
+        format!("<id>{{adzuna}}</id>\n<secret>{{adzuna AQAAABAAA {value}}}</secret>"),
+        format!("func getAdzunaToken() string {{ return \"{value}\" }}"),
+    ];
+    for text in found {
+        assert_eq!(ids(&detector, &text), ["adzuna-key"], "{text}");
+    }
+    let refused = [
+        format!("{value}  usr/lib/python3/adzuna_api_key.py"),
+        format!("adzuna/keys.py\n0c1b9b2c4d5e6f708192a3b4c5d6e7f8  usr/share/{value}.py\n"),
+        "adzuna commit 0c1b9b2c4d5e6f708192a3b4c5d6e7f8".to_owned(),
+        "python3-adzuna_2.24.2-1+deb12u2_amd64.deb".to_owned(),
+        "adzuna_api_key = os.environ['ADZUNA_API_KEY_2024_PRODUCTION']".to_owned(),
+        format!("badzunas_key={value}"),
+    ];
+    for text in refused {
+        let found: Vec<_> = ids(&detector, &text).into_iter().filter(|id| id == "adzuna-key").collect();
+        assert_eq!(found, [""; 0], "{text}");
+    }
+}
+
+#[test]
+fn published_examples_say_so_and_are_only_possible() {
+    let detector = Detector::builtin().unwrap();
+    let text = format!("aws_access_key_id = AKIA{}", "IOSFODNN7EXAMPLE");
+    let found = scan(&detector, text.as_bytes());
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert_eq!(found[0].found.verdict, residue::rules::Verdict::Possible);
+    assert!(found[0].found.known_good.as_deref().unwrap().contains("documentation"));
+}

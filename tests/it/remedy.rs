@@ -205,7 +205,7 @@ fn powershell_gets_every_name_in_quotes_that_it_cannot_leave() {
 
 #[test]
 fn notes_say_what_no_script_can_do() {
-    let script = remedy(&scan(&[("win-lsa-secrets", b"/x".to_vec(), "")], "ext4"), "posix");
+    let script = remedy(&scan(&[("tls-private-key", b"/x".to_vec(), "")], "ext4"), "posix");
     for part in ["ROTATE", "overwrite free space", "export again", "scan the new file", "BY HAND: /x"] {
         assert!(script.contains(part), "{part}: {script}");
     }

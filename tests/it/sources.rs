@@ -133,7 +133,7 @@ fn info_says_of_every_container_what_is_known_of_it() {
         ("zstd.qcow2", &["compression zstd", "of it compressed"]),
         ("overlay.qcow2", &["parent      base.qcow2", "cannot be had"]),
         ("stream-optimized.vmdk", &["vmdk version streamOptimized", "compression zlib", "cid"]),
-        ("dynamic.vhd", &["vhd version dynamic", "creator     qemu", "uuid"]),
+        ("dynamic.vhd", &["vhd version dynamic", "creator     qem2", "uuid"]),
         ("dynamic.vhdx", &["vhdx version dynamic", "creator     QEMU", "data write"]),
         ("dynamic.vdi", &["vdi version 1.1 dynamic", "creator     QEMU", "uuid"]),
         ("digests.E01", &["ewf version 1 segments", "compression zlib", "md5", "sha1"]),

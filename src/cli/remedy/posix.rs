@@ -83,7 +83,9 @@ empty_below() {
 lock() {
   show 'take the password away from' "$1"
   [ "$apply" = yes ] || return 0
-  usermod --root "${root:-/}" --password '*' -- "$1" || failed "$1"
+  usermod --root "${root:-/}" --password '*' -- "$1" || { failed "$1"; return 0; }
+  # The backup that usermod keeps holds the old hash.
+  rm -f -- "$root/etc/shadow-" || failed /etc/shadow-
 }
 "#;
 

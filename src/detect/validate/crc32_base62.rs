@@ -15,8 +15,13 @@ fn check(subject: &Subject<'_>) -> Ruling {
     // The body starts behind the last `_` of the prefix; fine-grained tokens have one in the middle too.
     let bodies = secret.iter().enumerate().filter(|(_, byte)| **byte == b'_').map(|(at, _)| at + 1);
     let agrees = bodies.chain([0]).filter_map(|start| secret.get(start..)).any(is_checked);
+    // Where the text goes on, only the checksum says that the token ends here.
+    let after = subject.window.bytes.get(subject.secret.end);
+    let goes_on = after.is_some_and(|byte| byte.is_ascii_alphanumeric() || *byte == b'_');
     if agrees {
         Ruling::Amend(Change::proven().with("checksum: agrees"))
+    } else if goes_on {
+        Ruling::Reject
     } else {
         Ruling::Amend(Change::default().with("checksum: does not agree"))
     }

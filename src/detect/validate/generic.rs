@@ -9,6 +9,7 @@ use super::words::is_wordy;
 use super::{Change, Ruling, Subject, Validator, placeholder};
 use crate::detect::judge::{contains_ignoring_case, lines_around};
 use crate::rules::Verdict;
+use std::ops::Range;
 
 pub(super) const VALIDATOR: Validator = Validator { name: "generic", check };
 
@@ -45,6 +46,11 @@ fn check(subject: &Subject<'_>) -> Ruling {
     if is_digest(value) && surroundings.names_a_digest {
         confidence = Confidence::None;
     }
+    // A JSON web token has a rule that parses it.
+    let is_web_token = value.starts_with(b"eyJ") && value.contains(&b'.');
+    if surroundings.is_of_known_vendor || names_itself(value) || is_web_token {
+        confidence = confidence.min(Confidence::Low);
+    }
     if surroundings.is_example || kind == FileKind::Trial {
         confidence = confidence.min(Confidence::Low);
     }
@@ -71,6 +77,8 @@ struct Surroundings {
     names_a_digest: bool,
     /// The line says that it is an example.
     is_example: bool,
+    /// The name is that of a vendor's key or token; those have a form, and rules of their own.
+    is_of_known_vendor: bool,
 }
 
 impl Surroundings {
@@ -80,10 +88,12 @@ impl Surroundings {
         let is_quoted = matches!(before, Some(b'"' | b'\'' | b'`'));
         let after = bytes.get(subject.secret.end..).unwrap_or_default();
         let line = bytes.get(lines_around(bytes, &subject.matched)).unwrap_or_default();
+        let name = bytes.get(name_start(bytes, &subject.matched)..subject.secret.start).unwrap_or_default();
         let says = |words: &[&str]| words.iter().any(|word| contains_ignoring_case(line, word.as_bytes()));
         Self {
             is_quoted,
             goes_on_as_code: !is_quoted && matches!(after.first(), Some(b'(' | b'[')),
+            is_of_known_vendor: is_of_known_vendor(name),
             names_a_digest: says(&[
                 "md5",
                 "sha1",
@@ -100,6 +110,33 @@ impl Surroundings {
     }
 }
 
+/// Where the name that a match starts in starts itself: the rule may have begun in its middle.
+fn name_start(bytes: &[u8], matched: &Range<usize>) -> usize {
+    let before = bytes.get(..matched.start).unwrap_or_default();
+    let is_name = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.');
+    let len = before.iter().rev().take(64).take_while(|byte| is_name(byte)).count();
+    matched.start - len
+}
+
+/// Vendors whose keys and tokens have a form that a rule knows, one a line; words of the rules' ids.
+const VENDORS: &str = include_str!("vendors.txt");
+
+/// Whether a name such as `ACME_API_KEY` is that of a vendor whose tokens have a known form.
+fn is_of_known_vendor(name: &[u8]) -> bool {
+    let name: Vec<u8> =
+        name.iter().filter(|byte| byte.is_ascii_alphanumeric()).map(u8::to_ascii_lowercase).collect();
+    let is_token = [b"key".as_slice(), b"token"].iter().any(|word| contains_ignoring_case(&name, word));
+    is_token && VENDORS.lines().any(|vendor| name.starts_with(vendor.as_bytes()))
+}
+
+/// `CleartextPassword1`: words and the name of what should stand there.
+fn names_itself(value: &[u8]) -> bool {
+    const NAMES: [&[u8]; 4] = [b"password", b"passwd", b"secret", b"token"];
+    let digits = value.iter().filter(|byte| byte.is_ascii_digit()).count();
+    let is_plain = value.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'));
+    is_plain && digits <= 3 && is_wordy(value) && NAMES.iter().any(|name| contains_ignoring_case(value, name))
+}
+
 /// What the value's own characters say.
 fn weigh(value: &[u8], is_quoted: bool) -> Confidence {
     use Confidence::{High, Low, None};
@@ -110,7 +147,7 @@ fn weigh(value: &[u8], is_quoted: bool) -> Confidence {
     let joints = count(|byte| matches!(byte, b'_' | b'-' | b'.' | b'/' | b':'));
     let marks = value.len() - digits - lower - upper - joints;
     let is_words = is_wordy(value);
-    if value.len() < 4 || placeholder::is_placeholder(value) || is_place(value) {
+    if value.len() < 4 || placeholder::is_placeholder(value) || is_place(value) || is_passwd_entry(value) {
         return None;
     }
     if is_uuid(value) || digits == value.len() || is_date_or_version(value, digits, joints) {
@@ -228,6 +265,13 @@ fn is_place(value: &[u8]) -> bool {
     is_address || is_path || is_mail || SUFFIXES.iter().any(|suffix| lower.ends_with(suffix.as_bytes()))
 }
 
+/// `daemon:x:1:1:daemon`: a line of passwd(5), whose password stands elsewhere.
+fn is_passwd_entry(value: &[u8]) -> bool {
+    let mut fields = value.split(|byte| *byte == b':').skip(1);
+    let is_absent = fields.next().is_some_and(|field| matches!(field, b"x" | b"*" | b"!"));
+    is_absent && fields.next().is_some_and(|field| !field.is_empty() && field.iter().all(u8::is_ascii_digit))
+}
+
 /// `2021-04-05`, `10.0.3.7`, `1.2.3-4`, `12:30:00`.
 fn is_date_or_version(value: &[u8], digits: usize, joints: usize) -> bool {
     digits > 0 && joints > 0 && value.len() - digits - joints <= 1
@@ -299,6 +343,7 @@ mod tests {
             ("aes-128-cbc", Low),
             ("20210405", Low),
             ("getPasswordField", None),
+            ("mysql:x:100:101:MySQL", None),
             ("password_reset_form", None),
             ("/etc/ssl/private.key", None),
             ("https://vault.example.net/x", None),
@@ -309,6 +354,17 @@ mod tests {
         for (text, expected) in cases {
             assert_eq!(weigh(text.as_bytes(), true), expected, "{text}");
         }
+    }
+
+    #[test]
+    fn vendors_with_a_form_of_their_own_are_known_by_name() {
+        let rules = crate::rules::RuleSet::builtin().unwrap();
+        for vendor in VENDORS.lines() {
+            let is_known = |id: &str| id.replace('-', "").starts_with(vendor);
+            assert!(rules.rules().iter().any(|rule| is_known(&rule.id)), "{vendor}");
+        }
+        assert!(is_of_known_vendor(b"DEEPGRAM_API_KEY="));
+        assert!(!is_of_known_vendor(b"api_key = "));
     }
 
     #[test]

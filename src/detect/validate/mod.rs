@@ -3,6 +3,8 @@
 mod alibaba;
 mod aws;
 mod base64;
+mod basic;
+mod bech32;
 mod check_digit;
 mod connection_string;
 mod crc32_base62;
@@ -16,9 +18,9 @@ mod placeholder;
 pub(crate) mod ppk;
 pub(crate) mod private_key;
 pub(crate) mod published;
-mod token;
+pub(crate) mod token;
 mod uuid;
-mod words;
+pub(crate) mod words;
 
 use super::Window;
 use crate::rules::{Severity, Verdict};
@@ -29,6 +31,8 @@ const VALIDATORS: &[Validator] = &[
     alibaba::VALIDATOR,
     aws::VALIDATOR,
     base64::VALIDATOR,
+    basic::VALIDATOR,
+    bech32::VALIDATOR,
     check_digit::CARD,
     check_digit::IBAN,
     check_digit::LUHN,

@@ -390,10 +390,16 @@ pub(crate) fn is_row(value: &[u8]) -> bool {
     if distinct.len() <= 2 || (bare.len() >= 16 && distinct.len() <= 4) {
         return true;
     }
+    let lower = bare.to_ascii_lowercase();
     let steps = |change: i16| {
         let is_step = |pair: &&[u8]| i16::from(pair[1]) - i16::from(pair[0]) == change;
-        bare.windows(2).filter(is_step).count()
+        lower.windows(2).filter(is_step).count()
     };
+    // Nobody draws ten equal characters in a row; `A` and `0` are the zeros of encodings.
+    let run = bare.chunk_by(|one, other| one == other).filter(|run| !matches!(run[0], b'A' | b'0'));
+    if run.map(<[u8]>::len).max().unwrap_or(0) >= 10 {
+        return true;
+    }
     let is_counting = |change| bare.len() >= 6 && steps(change) * 10 >= (bare.len() - 1) * 7;
     is_counting(1) || is_counting(-1) || is_counting(0)
 }
@@ -437,6 +443,7 @@ mod tests {
             "aaaaaaaa",
             "1234567890",
             "abcdefghij",
+            "AbCdEfGhIjKl",
             "password",
             "my_password",
             "PASSWORD_FIELD",

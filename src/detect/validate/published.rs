@@ -13,6 +13,14 @@ const PUBLISHED: &[(&str, &str)] = &[
         "the access key id in AWS documentation",
     ),
     (
+        "2cafc0970149a84f3b9e62eaf169f36f59907a3b3e31f7b82e68c69cd27f7326",
+        "the test key in Stripe documentation",
+    ),
+    (
+        "374b54794dbadf23436d62759c658a54c2c2bca53ad83fe7f2080705c76a7e06",
+        "the example API key in Datadog documentation",
+    ),
+    (
         "477bba133c182267fe5f086924abdc5db71f77bfc27f01f2843f2cdc69d89f05",
         "the test card of a payment service",
     ),
@@ -23,6 +31,10 @@ const PUBLISHED: &[(&str, &str)] = &[
     ("7f75367e7881255134e1375e723d1dea8ad5f6a4fdb79d938df1f1754a830606", "the example token of jwt.io"),
     ("9bbef19476623ca56c17da75fd57734dbf82530686043a6e491c6d71befe8f6e", "the test number of card networks"),
     (
+        "a0702bc91d699f600970f4dc4992b13ede1a29d49fa0942dd4bed2b5e4b1016e",
+        "an example password in NuGet documentation",
+    ),
+    (
         "aa6547439583c3a275d4542a0df6c1ad6a863971be9f2a2220f027cc02aef615",
         "the key of the Azure Cosmos DB emulator",
     ),
@@ -31,14 +43,24 @@ const PUBLISHED: &[(&str, &str)] = &[
         "the second access key id in AWS documentation",
     ),
     (
+        "dba72c00f41f4e4c435e2491a5e1ce0140c7b5a6a498dc4847396b5e6368970c",
+        "an example password in NuGet documentation",
+    ),
+    (
         "e21b597ba6b9cafa59d9ebc4d65c0385f5eb3fa56abab2607fa76589ad849a33",
         "the second secret access key in AWS documentation",
+    ),
+    (
+        "f2d6ca16515033e5dce14eba840b979d27b5cbae24bb3e5bf484339667f86397",
+        "the older test key in Stripe documentation",
     ),
 ];
 
 /// Fingerprint of the public key, as OpenSSH prints it behind `SHA256:`, and what the key is.
-const PUBLISHED_KEYS: &[(&str, &str)] =
-    &[("1M4RzhMyWuFS/86uPY/ce2prh/dVTHW7iD2RhpquOZA", "the insecure key of Vagrant's base boxes")];
+const PUBLISHED_KEYS: &[(&str, &str)] = &[
+    ("1M4RzhMyWuFS/86uPY/ce2prh/dVTHW7iD2RhpquOZA", "the insecure key of Vagrant's base boxes"),
+    ("WkvqjnyPAeC0cbPErYiGP9vqHdgL1MqqvPdIe3lvHgI", "the insecure Ed25519 key of Vagrant's base boxes"),
+];
 
 /// What a published secret is.
 pub(crate) fn lookup(secret: &[u8]) -> Option<&'static str> {

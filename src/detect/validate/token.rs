@@ -12,7 +12,8 @@ fn check(subject: &Subject<'_>) -> Ruling {
     if is_token(subject.secret()) { Ruling::Accept } else { Ruling::Reject }
 }
 
-fn is_token(value: &[u8]) -> bool {
+/// Whether a machine drew `value`.
+pub(crate) fn is_token(value: &[u8]) -> bool {
     let digits = value.iter().filter(|byte| byte.is_ascii_digit()).count();
     let has_letter = value.iter().any(u8::is_ascii_alphabetic);
     let is_name = is_wordy(value) && digits * 8 < value.len();

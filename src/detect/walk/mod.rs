@@ -5,6 +5,7 @@ mod base64_pem;
 mod pem;
 mod pgp;
 mod ppk;
+pub(super) mod vendor;
 
 use super::confirm::Span;
 use super::validate::Change;

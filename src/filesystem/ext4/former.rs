@@ -40,6 +40,8 @@ pub(super) struct FormerInode {
     pub(super) age: u32,
     /// Byte ranges of its content that have been overwritten.
     pub(super) missing: Vec<Range<u64>>,
+    /// Blocks that a directory had, whoever has them by now: the journal holds them as they were.
+    pub(super) home: Vec<Range<u64>>,
 }
 
 /// An old copy of a block.
@@ -364,7 +366,9 @@ fn recover(fs: &Ext4, id: EntryId, version: &Version, remains: &Remains, latest:
         notes,
         ..Entry::default()
     };
-    FormerInode { entry, is_live: version.then == Then::Live, age: version.age, missing }
+    let runs = version.map.runs.iter().filter(|_| entry.kind == EntryKind::Directory);
+    let home = runs.map(|run| run.physical..run.physical.saturating_add(run.count)).collect();
+    FormerInode { entry, is_live: version.then == Then::Live, age: version.age, missing, home }
 }
 
 /// Note on everything that comes from the journal.

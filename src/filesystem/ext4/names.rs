@@ -11,10 +11,10 @@ use super::listing;
 use super::map::{BlockMap, Budget};
 use super::scan::{self, Scanned};
 use crate::error::{Error, Result};
-use crate::filesystem::{EntryId, EntryKind, Place};
+use crate::filesystem::{EntryId, EntryKind};
 use crate::io::Fields;
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, Range};
 
 /// Directories above each other that a path is followed through.
 const DEPTH_MAX: usize = 4096;
@@ -61,7 +61,7 @@ impl Names {
         let mut budget = Budget::new(&fs.blocks, 4);
         let former = fs.former();
         let mut old = OldBlocks::default();
-        old.note_former(fs, former);
+        old.note_former(former);
         let _ = scan::tables(fs, &mut |scanned| {
             let Scanned::Inode(inode, allocated) = scanned else { return ControlFlow::Continue(()) };
             let id = u64::from(inode.number);
@@ -198,31 +198,40 @@ struct OldBlocks {
 impl OldBlocks {
     /// Notes that an entry needs a name, of `limit` or before.
     fn want(&mut self, id: u64, limit: u32) {
-        self.nameless.entry(Former::number(EntryId(id))).or_default().push((id, limit));
+        /// Former states of one inode that get names; those of ever new generations are a hostile journal's.
+        const STATES_MAX: usize = 64;
+        let states = self.nameless.entry(Former::number(EntryId(id))).or_default();
+        if states.len() < STATES_MAX {
+            states.push((id, limit));
+        }
     }
 
     /// Notes the copies of a directory's blocks.
     fn note(&mut self, directory: u32, map: &BlockMap, former: &Former) {
         for run in &map.runs {
             let home = run.physical..run.physical.saturating_add(run.count);
-            self.copies.extend(former.copies(home).iter().map(|copy| (*copy, directory.into())));
+            self.take(home, (directory.into(), u32::MAX), former);
         }
     }
 
+    /// Takes the copies of blocks of a directory, of `limit` or before. In a sound file system a copy belongs to
+    /// one directory and a few of its former states; in a hostile one, any number can claim all of them.
+    fn take(&mut self, home: Range<u64>, (directory, limit): (u64, u32), former: &Former) {
+        const SHARED: usize = 8;
+        let most = former.copies(0..u64::MAX).len().saturating_mul(SHARED);
+        let copies = former.copies(home).iter().filter(|copy| copy.age <= limit);
+        let room = most.saturating_sub(self.copies.len());
+        self.copies.extend(copies.take(room).map(|copy| (*copy, directory)));
+    }
+
     /// Notes what the journal remembers, and the copies of former directories' blocks.
-    fn note_former(&mut self, fs: &Ext4, former: &Former) {
+    fn note_former(&mut self, former: &Former) {
         for found in former.all().filter(|found| !found.is_live) {
             let id = found.entry.id.0;
             self.want(id, found.age);
-            if found.entry.kind != EntryKind::Directory {
-                continue;
-            }
-            for run in found.entry.streams.iter().flat_map(|stream| stream.runs()) {
-                if let Place::At(at) = run.place {
-                    let end = at.saturating_add(run.length);
-                    let home = at >> fs.blocks.bits()..end >> fs.blocks.bits();
-                    self.copies.extend(former.copies(home).iter().map(|copy| (*copy, id)));
-                }
+            for home in &found.home {
+                // Later copies are those of whoever had the block then.
+                self.take(home.clone(), (id, found.age), former);
             }
         }
     }
