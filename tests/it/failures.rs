@@ -125,7 +125,7 @@ fn a_place_that_cannot_be_written_is_named() {
 fn a_device_is_written_to_and_never_replaced() {
     let folder = folder();
     // A pipe with a name stands for all that is no file; nothing of the machine's own is at stake.
-    let line = "mkfifo pipe && { cat pipe > read & residue report \"$SCAN\" -o jsonl:pipe --force && wait; } && \
+    let line = "mkfifo pipe && { cat pipe > read & residue report \"$SCAN\" -o jsonl:pipe --force; wait; } && \
                 test -p pipe && wc -l < read";
     let output = shell(folder.path(), line);
     assert_eq!(String::from_utf8(output.stdout.clone()).unwrap().trim(), "19", "{output:?}");
