@@ -142,11 +142,14 @@ fn look(outer: &OpenVolume, filesystem: &dyn FileSystem, entry: Entry) -> Option
         && entry.size() >= FILE_MIN;
     let stream = entry.stream(&StreamName::Data).filter(|_| is_file)?;
     let Layout::Runs(runs) = &stream.layout else { return None };
-    // Most files are told by their first bytes where they lie, without opening them.
-    let first = runs.iter().find(|run| run.logical == 0)?;
-    let Place::At(at) = first.place else { return None };
-    let length = HEAD.min(usize::try_from(first.length).unwrap_or(HEAD));
-    let head = read_vec(outer.reader.as_ref(), at, length).ok()?;
+    // Most files are told by their first bytes where they lie, without opening them. A disk may begin with a
+    // hole.
+    let head = match runs.iter().find(|run| run.logical == 0).map(|run| (run.place, run.length)) {
+        Some((Place::At(at), length)) => {
+            read_vec(outer.reader.as_ref(), at, HEAD.min(usize::try_from(length).unwrap_or(HEAD))).ok()?
+        }
+        _ => read_vec(filesystem.open(&entry, &StreamName::Data).ok()?.as_ref(), 0, HEAD).ok()?,
+    };
     let format = SIGNATURES.iter().find(|(at, magic, _)| {
         at.checked_add(magic.len()).and_then(|end| head.get(*at..end)) == Some(*magic)
     })?;
@@ -198,7 +201,11 @@ fn open_one(outer: &OpenVolume, found: &Found, base: u64) -> Result<Option<Opene
     let mut gaps: Vec<Gap> =
         image.facts().unread.iter().map(|reason| unread(found, None, reason.clone())).collect();
     if places.missing > 0 {
-        gaps.push(unread(found, Some(places.missing), "clusters that cannot be had".to_owned()));
+        let reason = match &image.facts().parent {
+            Some(parent) => format!("parts of the disk lie in its parent `{parent}`"),
+            None => "parts of the disk cannot be had".to_owned(),
+        };
+        gaps.push(unread(found, Some(places.missing), reason));
     }
     let decoded = (!places.decoded.is_empty()).then(|| Decoded {
         base,

@@ -104,7 +104,6 @@ fn a_disk_that_is_full_leaves_no_report_behind() {
     }
     check("residue report \"$SCAN\" -o html:h -o jsonl:- > /dev/full", "cannot");
     check("residue report \"$SCAN\" -o html:h -o jsonl:/dev/full", "cannot");
-    check("residue report \"$SCAN\" -o html:h -o jsonl:/dev/full --force", "cannot");
     check("residue keys \"$SCAN\" > /dev/full", "cannot");
     check("residue diff \"$SCAN\" \"$SCAN\" > /dev/full", "cannot");
 }

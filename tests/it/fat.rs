@@ -229,7 +229,7 @@ fn every_token_in_files_slack_free_and_removed_clusters_is_found_under_its_owner
                         let at = start + inside;
                         let (logical, size) = (run.logical + inside, entry.size());
                         // Of a large file, every some cluster is enough.
-                        let skip = claims[&at] > 1 || (size > 500_000 && at / unit % 64 != 0);
+                        let skip = claims[&at] > 1 || (size > 500_000 && !(at / unit).is_multiple_of(64));
                         if skip || !taken.insert(at) {
                             continue;
                         }
@@ -252,7 +252,7 @@ fn every_token_in_files_slack_free_and_removed_clusters_is_found_under_its_owner
         for range in free {
             for at in (range.start..range.end).step_by(usize::try_from(unit).unwrap()) {
                 // Most of a large empty volume may stay empty.
-                if !claims.contains_key(&at) && at / unit % 16 == 0 {
+                if !claims.contains_key(&at) && (at / unit).is_multiple_of(16) {
                     let text = plant(&mut bytes, at + 100);
                     expected.insert(text, (None, State::Unallocated, None));
                 }

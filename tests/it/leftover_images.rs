@@ -75,18 +75,16 @@ fn checks_that_the_scan_answers_tell_files_from_remains() {
 #[test]
 fn linux_inside_of_windows_is_checked_as_a_system_of_its_own() {
     let (findings, summary) = scan("wsl", &[]);
-    let has = |rule: &str, path: &str, member: Option<&str>| {
+    let has = |rule: &str, volume: &str, path: &str| {
         findings.iter().any(|one| {
-            one.rule == rule
-                && one.place.path.as_deref() == Some(path)
-                && one.place.member.as_deref() == member
+            one.rule == rule && one.place.volume == volume && one.place.path.as_deref() == Some(path)
         })
     };
-    let disk = "/Users/bob/AppData/Local/wsl/1/ext4.vhdx";
-    assert!(has("bash-history", disk, Some("/root/.bash_history")), "{findings:#?}");
-    assert!(has("machine-id-not-reset", disk, Some("/etc/machine-id")), "{findings:#?}");
+    let disk = "whole:/Users/bob/AppData/Local/wsl/1/ext4.vhdx!/whole";
+    assert!(has("bash-history", disk, "/root/.bash_history"), "{findings:#?}");
+    assert!(has("machine-id-not-reset", disk, "/etc/machine-id"), "{findings:#?}");
     let directory = "/Users/bob/AppData/Local/lxss/rootfs";
-    assert!(has("bash-history", &format!("{directory}/root/.bash_history"), None), "{findings:#?}");
+    assert!(has("bash-history", "whole", &format!("{directory}/root/.bash_history")), "{findings:#?}");
     assert!(matches!(state(&summary, "win-wsl-distro"), CheckState::Finding { .. }));
 }
 

@@ -53,9 +53,9 @@ impl Mapper<'_> {
         let length = part.extents.saturating_mul(self.group.extent);
         let count = u64::try_from(part.sources.len()).unwrap_or(u64::MAX);
         match part.kind.as_str() {
-            "striped" | "linear" if count == 1 => self.source(part, 0, 0..length, start, depth, out),
+            "striped" | "linear" if count == 1 => self.source(part, 0, (0..length, start), depth, out),
             // Each mirror holds everything.
-            "mirror" if count > 0 => self.source(part, 0, 0..length, start, depth, out),
+            "mirror" if count > 0 => self.source(part, 0, (0..length, start), depth, out),
             "striped" if count > 1 => {
                 let stripe = part.stripe;
                 if stripe == 0 || length.checked_rem(count).is_none_or(|rest| rest != 0) {
@@ -72,7 +72,7 @@ impl Mapper<'_> {
                     let inside = row.checked_div(count).unwrap_or(0).saturating_mul(stripe);
                     let column = usize::try_from(row.checked_rem(count).unwrap_or(0)).unwrap_or(0);
                     let range = inside..inside.saturating_add(stripe.min(length.saturating_sub(at)));
-                    self.source(part, column, range, start.saturating_add(at), depth, out)?;
+                    self.source(part, column, (range, start.saturating_add(at)), depth, out)?;
                 }
                 Ok(())
             }
@@ -85,8 +85,7 @@ impl Mapper<'_> {
         &self,
         part: &Part,
         column: usize,
-        range: Range<u64>,
-        at: u64,
+        (range, at): (Range<u64>, u64),
         depth: usize,
         out: &mut Vec<Segment>,
     ) -> Result<()> {
