@@ -22,10 +22,15 @@ mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
 mod blocks;
+#[cfg(target_arch = "x86_64")]
 mod buckets;
 mod index;
+#[cfg(target_arch = "x86_64")]
+mod masks;
 mod portable;
 mod rarity;
+#[cfg(target_arch = "x86_64")]
+mod tables;
 mod wide;
 mod window;
 
