@@ -6,10 +6,10 @@
 #![allow(unsafe_code, reason = "vector instructions need a check of the processor and raw loads and stores")]
 
 use super::blocks::{BLOCK, Block, Candidates, Codes, Found, Kernel, LINE, LINES, Scratch};
-use super::buckets::{self, CODES, Frequencies};
 use super::index::Index;
+use super::masks::{runs, write_positions};
 use super::rarity::Rarity;
-use super::window::{self, Window};
+use super::tables::{Alphabet, LONG, Plan, SHORT, Table, Windows};
 use crate::rules::Literal;
 use std::arch::is_x86_feature_detected;
 use std::arch::x86_64::{
@@ -19,38 +19,18 @@ use std::arch::x86_64::{
     _mm256_srli_epi16, _mm256_storeu_si256, _mm256_xor_si256,
 };
 
-/// Bytes of a window of a literal below [`LONG`] bytes.
-const SHORT: usize = 4;
-/// Bytes of a window of a longer literal.
-const LONG: usize = 6;
 /// Bytes of a vector.
 const HALF: usize = LINE / 2;
 
-/// Sets of eight buckets, of short and of long windows.
-const SHORT_SETS: usize = 1;
-const LONG_SETS: usize = 2;
-
-/// A table of 16 entries.
-type Table = [u8; 16];
-/// For each position in a window, the tables of the lower and the upper 16 codes.
-type Sets<const WIDTH: usize> = Vec<[[Table; 2]; WIDTH]>;
-
-/// An alphabet as two tables: a byte is in it when the entries of its low and its high four bits share a bit.
-/// Holds ASCII exactly; above it, high halves are all in or all out.
-#[derive(Debug)]
-struct Alphabet {
-    low: Table,
-    high: Table,
-}
+const PLAN: Plan =
+    Plan { code: |byte| byte % 32, short_sets: &[(usize::MAX, 1)], long_sets: &[(usize::MAX, 2)] };
 
 /// The compiled literals.
 #[derive(Debug)]
 pub(super) struct Avx2 {
     alphabets: [Alphabet; 2],
-    short: Sets<SHORT>,
-    long: Sets<LONG>,
-    short_index: Index,
-    long_index: Index,
+    short: Windows<SHORT>,
+    long: Windows<LONG>,
 }
 
 /// Whether the processor and the operating system support the engine.
@@ -62,68 +42,17 @@ pub(super) fn is_available() -> bool {
         && is_x86_feature_detected!("popcnt")
 }
 
-impl Alphabet {
-    fn new(members: &[bool; 256]) -> Self {
-        let (mut low, mut high) = ([0; 16], [0; 16]);
-        for (byte, _) in members.iter().enumerate().filter(|(_, is_in)| **is_in) {
-            // Rows above ASCII share a bit with one below; any of its bytes may then pass the gate, too.
-            low[byte % 16] |= 1 << (byte / 16 % 8);
-            high[byte / 16] |= 1 << (byte / 16 % 8);
-        }
-        Self { low, high }
-    }
-}
-
 impl Avx2 {
     /// Compiles `literals`. Only where [`is_available`] says so.
     pub(super) fn new(literals: &[Literal], rarity: &Rarity) -> Self {
-        let short = window::choose(literals, rarity, SHORT, |length| length < LONG);
-        let long = window::choose(literals, rarity, LONG, |length| length >= LONG);
-        let alphabets = [
-            Alphabet::new(&window::alphabet(literals, &short, SHORT)),
-            Alphabet::new(&window::alphabet(literals, &long, LONG)),
-        ];
-        Self {
-            alphabets,
-            short: sets(literals, &short, rarity, SHORT_SETS),
-            long: sets(literals, &long, rarity, LONG_SETS),
-            short_index: Index::new(literals, &short, SHORT),
-            long_index: Index::new(literals, &long, LONG),
-        }
+        let (short, long) = PLAN.compile(literals, rarity);
+        Self { alphabets: [Alphabet::new(&short.alphabet), Alphabet::new(&long.alphabet)], short, long }
     }
-}
-
-/// The tables of windows of one width.
-fn sets<const WIDTH: usize>(
-    literals: &[Literal],
-    windows: &[Window],
-    rarity: &Rarity,
-    count: usize,
-) -> Sets<WIDTH> {
-    let alphabet = window::alphabet(literals, windows, WIDTH);
-    let mut frequencies: Frequencies = [0.0; CODES];
-    for byte in (0..=255).filter(|&byte: &u8| alphabet[usize::from(byte)] && !byte.is_ascii_uppercase()) {
-        frequencies[usize::from(byte % 32)] += rarity.byte(byte);
-    }
-    let sum: f32 = frequencies.iter().sum();
-    frequencies.iter_mut().for_each(|frequency| *frequency /= sum);
-    let codes: Vec<[u8; WIDTH]> = windows
-        .iter()
-        .map(|window| {
-            let bytes = window.bytes(literals, WIDTH);
-            std::array::from_fn(|at| bytes.get(at).map_or(0, |byte| byte % 32))
-        })
-        .collect();
-    let halves = |table: [u8; CODES]| {
-        let half = |first: usize| std::array::from_fn(|entry| table[first + entry]);
-        [half(0), half(16)]
-    };
-    buckets::deal(&codes, &frequencies, count).into_iter().map(|set| set.map(halves)).collect()
 }
 
 impl Kernel for Avx2 {
     fn indices(&self) -> [&Index; 2] {
-        [&self.short_index, &self.long_index]
+        [&self.short.index, &self.long.index]
     }
 
     fn probe(&self, block: &Block, lines: usize, found: &mut Found) {
@@ -133,10 +62,10 @@ impl Kernel for Avx2 {
             let [short, long, wide] = runs(lines, &mut found.scratch);
             found.wide = wide;
             let Found { candidates: [short_candidates, long_candidates], scratch, .. } = found;
-            if let [set] = self.short.as_slice() {
+            if let [set] = self.short.sets.as_slice() {
                 stage(&[*set], short, 0, scratch, short_candidates);
             }
-            if let [one, two] = self.long.as_slice() {
+            if let [one, two] = self.long.sets.as_slice() {
                 stage(&[*one, *two], long, 1, scratch, long_candidates);
             }
         }
@@ -189,35 +118,10 @@ impl Avx2 {
     }
 }
 
-/// Turns the masks from "is in the alphabet" into "a run starts": of four bytes in the first, of six in the
-/// second. Returns the lines that have any, and those that have a run of as many characters with zeros between.
-fn runs(lines: usize, scratch: &mut Scratch) -> [u64; 3] {
-    let [short, long, zero] = &mut scratch.masks;
-    let mut starts = [0; 3];
-    for line in 0..lines.min(LINES) {
-        let pair = |masks: &[u64], line: usize| u128::from(masks[line]) | u128::from(masks[line + 1]) << 64;
-        let (s, l, z) = (pair(short, line), pair(long, line), pair(zero, line));
-        let s2 = s & s >> 1;
-        let l2 = l & l >> 1;
-        let ws = s & z >> 1;
-        let wl = l & z >> 1;
-        let wl2 = wl & wl >> 2;
-        let wide = ws & ws >> 2 & ws >> 4 & s >> 6 | wl2 & wl2 >> 4 & wl >> 8 & l >> 10;
-        let runs = [s2 & s2 >> 2, l2 & l2 >> 2 & l2 >> 4, wide];
-        let [s4, l6, wide] = runs.map(|run| u64::try_from(run & u128::from(u64::MAX)).unwrap_or(0));
-        for (starts, run) in starts.iter_mut().zip([s4, l6, wide]) {
-            *starts |= u64::from(run != 0) << line;
-        }
-        short[line] = s4;
-        long[line] = l6;
-    }
-    starts
-}
-
 /// Looks for windows in the given lines, where the mask `kind` of the scratch lets one start.
 #[target_feature(enable = "avx2,bmi1,bmi2,popcnt")]
 fn stage<const SETS: usize, const WIDTH: usize>(
-    sets: &[[[Table; 2]; WIDTH]; SETS],
+    sets: &[[Table; WIDTH]; SETS],
     mut lines: u64,
     kind: usize,
     scratch: &Scratch,
@@ -226,8 +130,10 @@ fn stage<const SETS: usize, const WIDTH: usize>(
     let [lower, upper, _] = &scratch.codes;
     let none = _mm256_setzero_si256();
     let mut tables = [[[none; 2]; WIDTH]; SETS];
-    for (into, from) in tables.iter_mut().flatten().flatten().zip(sets.iter().flatten().flatten()) {
-        *into = repeat(from);
+    for (into, from) in tables.iter_mut().flatten().zip(sets.iter().flatten()) {
+        // Codes are below 32: the rest of the table is empty.
+        let (halves, _) = from.0.as_chunks::<16>();
+        *into = [repeat(&halves[0]), repeat(&halves[1])];
     }
     let mut count = 0;
     while lines != 0 {
@@ -259,24 +165,6 @@ fn stage<const SETS: usize, const WIDTH: usize>(
     candidates.count = count;
 }
 
-/// Writes `base` plus the number of each bit in `mask`; the rest of `room` is overwritten with anything.
-///
-/// The first four are written whether they are there or not, because few lines have more, and a branch on
-/// how many would be mispredicted.
-#[inline]
-#[target_feature(enable = "bmi1,popcnt")]
-fn write_positions(room: &mut [u16; LINE], base: usize, mut mask: u64) {
-    let count = usize::try_from(mask.count_ones()).unwrap_or(0);
-    for (number, place) in room.iter_mut().enumerate() {
-        if number >= 4 && number >= count {
-            break;
-        }
-        let bit = usize::try_from(mask.trailing_zeros()).unwrap_or(0);
-        *place = u16::try_from(base + bit).unwrap_or(0);
-        mask &= mask.wrapping_sub(1);
-    }
-}
-
 /// Asks for a line of what follows the block in memory. The processor's own look-ahead stops at the end of a
 /// page, and a block is one: without this, the first loads of each block wait for memory.
 #[inline]
@@ -295,7 +183,7 @@ fn mask_of(bytes: __m256i) -> u32 {
 /// The same 16 entries in both halves of a vector.
 #[inline]
 #[target_feature(enable = "avx2")]
-fn repeat(table: &Table) -> __m256i {
+fn repeat(table: &[u8; 16]) -> __m256i {
     // SAFETY: the table is 16 bytes long and the load needs no alignment.
     let table: __m128i = unsafe { _mm_loadu_si128(table.as_ptr().cast()) };
     _mm256_broadcastsi128_si256(table)

@@ -1,15 +1,14 @@
 //! The engine for x86-64 with AVX-512: a line of 64 bytes an instruction.
 //!
-//! Bytes become codes of six bits without case ([`CODE_MATRIX`]), because a table of 64 entries fits one
-//! register and is looked up by one instruction. Windows of literals below six bytes are four bytes long,
-//! the others' six; each kind has its own gate, tables and index.
+//! Bytes become codes of six bits without case ([`code_of_six_bits`]), because a table of 64 entries fits one
+//! register and is looked up by one instruction.
 #![allow(unsafe_code, reason = "vector instructions need a check of the processor and raw loads and stores")]
 
 use super::blocks::{BLOCK, Block, Candidates, Found, Kernel, LINE, LINES, Masks, Scratch};
-use super::buckets::{self, CODES, Frequencies};
+use super::buckets::CODES;
 use super::index::Index;
 use super::rarity::Rarity;
-use super::window::{self, Window};
+use super::tables::{LONG, Plan, SHORT, Table, Windows, code_of_six_bits};
 use crate::rules::Literal;
 use std::arch::is_x86_feature_detected;
 use std::arch::x86_64::{
@@ -21,19 +20,12 @@ use std::arch::x86_64::{
     _mm512_test_epi8_mask, _mm512_test_epi64_mask, _mm512_testn_epi8_mask,
 };
 
-/// Bytes of a window of a literal below [`LONG`] bytes.
-const SHORT: usize = 4;
-/// Bytes of a window of a longer literal.
-const LONG: usize = 6;
-
 /// Bit in the table of the alphabets for bytes of short windows.
 const IS_SHORT: u8 = 0x40;
 /// Bit in the table of the alphabets for bytes of long windows.
 const IS_LONG: u8 = 0x80;
 
-/// Maps a byte to its low five bits and, as the sixth, its bit 6: letters to 33 to 58 in either case,
-/// digits and most punctuation below 32. Row `7 - n` selects the input bits of output bit `n`. Bytes
-/// outside of the alphabets may share a code with others: the gate has left them out.
+/// Maps a byte to [`code_of_six_bits`]. Row `7 - n` selects the input bits of output bit `n`.
 const CODE_MATRIX: i64 = 0x0102_0408_1040_0000;
 
 /// Makes 0xc0 of a byte below 0x80 (with [`ASCII_CONSTANT`]), 0 of the others: both rows select bit 7.
@@ -46,17 +38,15 @@ const AND: i32 = 0x80;
 const OR_AND: i32 = 0xf8;
 const SELECT: i32 = 0xca;
 
+const PLAN: Plan = Plan {
+    code: code_of_six_bits,
+    short_sets: &[(200, 1), (400, 2), (usize::MAX, SHORT_SETS_MAX)],
+    long_sets: &[(100, 1), (400, 2), (1000, 3), (usize::MAX, LONG_SETS_MAX)],
+};
+
 /// Sets of tables of the greatest engine.
 const SHORT_SETS_MAX: usize = 4;
 const LONG_SETS_MAX: usize = 5;
-
-/// One lookup table: 64 bytes, aligned so that a load touches one cache line.
-#[derive(Clone, Copy, Debug)]
-#[repr(align(64))]
-struct Table([u8; CODES]);
-
-/// The tables of one kind of window.
-type Sets<const WIDTH: usize> = Vec<[Table; WIDTH]>;
 
 /// The compiled literals.
 #[derive(Debug)]
@@ -65,10 +55,8 @@ pub(super) struct Avx512 {
     alphabets: [Table; 2],
     /// Which alphabets the other bytes belong to.
     above_ascii: u8,
-    short: Sets<SHORT>,
-    long: Sets<LONG>,
-    short_index: Index,
-    long_index: Index,
+    short: Windows<SHORT>,
+    long: Windows<LONG>,
 }
 
 /// Whether the processor and the operating system support the engine.
@@ -88,12 +76,10 @@ pub(super) fn is_available() -> bool {
 impl Avx512 {
     /// Compiles `literals`. Only where [`is_available`] says so.
     pub(super) fn new(literals: &[Literal], rarity: &Rarity) -> Self {
-        let short = window::choose(literals, rarity, SHORT, |length| length < LONG);
-        let long = window::choose(literals, rarity, LONG, |length| length >= LONG);
+        let (short, long) = PLAN.compile(literals, rarity);
         let mut alphabets = [Table([0; CODES]); 2];
         let mut above_ascii = 0;
-        for (windows, width, bit) in [(&short, SHORT, IS_SHORT), (&long, LONG, IS_LONG)] {
-            let alphabet = window::alphabet(literals, windows, width);
+        for (alphabet, bit) in [(&short.alphabet, IS_SHORT), (&long.alphabet, IS_LONG)] {
             for (byte, _) in alphabet.iter().enumerate().filter(|(_, is_in)| **is_in) {
                 match alphabets.get_mut(byte / CODES) {
                     Some(table) => table.0[byte % CODES] |= bit,
@@ -101,62 +87,13 @@ impl Avx512 {
                 }
             }
         }
-        // What the prefilter costs per byte grows with the sets, what it costs per candidate shrinks.
-        let short_sets = match short.len() {
-            0..=200 => 1,
-            201..=400 => 2,
-            _ => SHORT_SETS_MAX,
-        };
-        let long_sets = match long.len() {
-            0..=100 => 1,
-            101..=400 => 2,
-            401..=1000 => 3,
-            _ => LONG_SETS_MAX,
-        };
-        Self {
-            alphabets,
-            above_ascii,
-            short: sets(literals, &short, rarity, short_sets),
-            long: sets(literals, &long, rarity, long_sets),
-            short_index: Index::new(literals, &short, SHORT),
-            long_index: Index::new(literals, &long, LONG),
-        }
+        Self { alphabets, above_ascii, short, long }
     }
-}
-
-/// The tables of windows of one width.
-fn sets<const WIDTH: usize>(
-    literals: &[Literal],
-    windows: &[Window],
-    rarity: &Rarity,
-    count: usize,
-) -> Sets<WIDTH> {
-    let alphabet = window::alphabet(literals, windows, WIDTH);
-    let mut frequencies: Frequencies = [0.0; CODES];
-    for byte in (0..=255).filter(|&byte: &u8| alphabet[usize::from(byte)] && !byte.is_ascii_uppercase()) {
-        frequencies[usize::from(code(byte))] += rarity.byte(byte);
-    }
-    let sum: f32 = frequencies.iter().sum();
-    frequencies.iter_mut().for_each(|frequency| *frequency /= sum);
-    let codes: Vec<[u8; WIDTH]> = windows
-        .iter()
-        .map(|window| {
-            let bytes = window.bytes(literals, WIDTH);
-            std::array::from_fn(|at| bytes.get(at).copied().map_or(0, code))
-        })
-        .collect();
-    let tables = buckets::deal(&codes, &frequencies, count);
-    tables.into_iter().map(|set| set.map(Table)).collect()
-}
-
-/// The code of a byte, as [`CODE_MATRIX`] makes it.
-fn code(byte: u8) -> u8 {
-    byte & 0x1f | (byte & 0x40) >> 1
 }
 
 impl Kernel for Avx512 {
     fn indices(&self) -> [&Index; 2] {
-        [&self.short_index, &self.long_index]
+        [&self.short.index, &self.long.index]
     }
 
     fn probe(&self, block: &Block, lines: usize, found: &mut Found) {
@@ -166,14 +103,14 @@ impl Kernel for Avx512 {
             let Found { candidates: [short_candidates, long_candidates], scratch, .. } = found;
             short_candidates.count = 0;
             long_candidates.count = 0;
-            match self.short.as_slice() {
+            match self.short.sets.as_slice() {
                 [] => {}
                 [a] => stage(&[*a], short, 0, scratch, short_candidates),
                 [a, b] => stage(&[*a, *b], short, 0, scratch, short_candidates),
                 [a, b, c] => stage(&[*a, *b, *c], short, 0, scratch, short_candidates),
                 [a, b, c, d, ..] => stage(&[*a, *b, *c, *d], short, 0, scratch, short_candidates),
             }
-            match self.long.as_slice() {
+            match self.long.sets.as_slice() {
                 [] => {}
                 [a] => stage(&[*a], long, 1, scratch, long_candidates),
                 [a, b] => stage(&[*a, *b], long, 1, scratch, long_candidates),

@@ -22,10 +22,17 @@ mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
 mod blocks;
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 mod buckets;
 mod index;
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+mod masks;
+#[cfg(target_arch = "aarch64")]
+mod neon;
 mod portable;
 mod rarity;
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+mod tables;
 mod wide;
 mod window;
 
@@ -60,6 +67,8 @@ pub enum Engine {
     Avx512,
     /// 32 bytes at a time: x86-64 with AVX2.
     Avx2,
+    /// 16 bytes at a time: 64-bit ARM with NEON.
+    Neon,
     /// Without vector instructions that the target does not promise.
     Portable,
     /// An Aho-Corasick automaton: slow, independent of the others, what they are tested against.
@@ -68,7 +77,7 @@ pub enum Engine {
 
 impl Engine {
     /// All engines, the fastest first.
-    pub const ALL: [Self; 4] = [Self::Avx512, Self::Avx2, Self::Portable, Self::Automaton];
+    pub const ALL: [Self; 5] = [Self::Avx512, Self::Avx2, Self::Neon, Self::Portable, Self::Automaton];
 
     /// Whether this machine can run it.
     pub fn is_available(self) -> bool {
@@ -79,6 +88,10 @@ impl Engine {
             Self::Avx2 => avx2::is_available(),
             #[cfg(not(target_arch = "x86_64"))]
             Self::Avx512 | Self::Avx2 => false,
+            #[cfg(target_arch = "aarch64")]
+            Self::Neon => neon::is_available(),
+            #[cfg(not(target_arch = "aarch64"))]
+            Self::Neon => false,
             Self::Portable | Self::Automaton => true,
         }
     }
@@ -89,6 +102,7 @@ impl fmt::Display for Engine {
         f.write_str(match self {
             Self::Avx512 => "avx512",
             Self::Avx2 => "avx2",
+            Self::Neon => "neon",
             Self::Portable => "portable",
             Self::Automaton => "automaton",
         })
@@ -102,6 +116,8 @@ enum Compiled {
     Avx512(Box<avx512::Avx512>),
     #[cfg(target_arch = "x86_64")]
     Avx2(Box<avx2::Avx2>),
+    #[cfg(target_arch = "aarch64")]
+    Neon(Box<neon::Neon>),
     Portable(Box<Portable>),
     Automaton(Box<Automaton>),
 }
@@ -150,6 +166,8 @@ impl Prefilter {
             Engine::Avx512 => Compiled::Avx512(Box::new(avx512::Avx512::new(literals, &rarity))),
             #[cfg(target_arch = "x86_64")]
             Engine::Avx2 => Compiled::Avx2(Box::new(avx2::Avx2::new(literals, &rarity))),
+            #[cfg(target_arch = "aarch64")]
+            Engine::Neon => Compiled::Neon(Box::new(neon::Neon::new(literals, &rarity))),
             Engine::Automaton => Compiled::Automaton(Box::new(Automaton::new(literals)?)),
             _ => Compiled::Portable(Box::new(Portable::new(literals, &rarity))),
         };
@@ -186,6 +204,8 @@ impl Prefilter {
             Compiled::Avx512(engine) => blocks::scan(engine.as_ref(), &self.literals, bytes, hits),
             #[cfg(target_arch = "x86_64")]
             Compiled::Avx2(engine) => blocks::scan(engine.as_ref(), &self.literals, bytes, hits),
+            #[cfg(target_arch = "aarch64")]
+            Compiled::Neon(engine) => blocks::scan(engine.as_ref(), &self.literals, bytes, hits),
             Compiled::Portable(engine) => blocks::scan(engine.as_ref(), &self.literals, bytes, hits),
             Compiled::Automaton(engine) => engine.scan(&self.literals, bytes, hits),
         }
