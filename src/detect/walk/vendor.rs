@@ -273,7 +273,12 @@ fn is_plausible(text: &[u8]) -> bool {
         .split(|byte| !byte.is_ascii_alphanumeric())
         .filter(|part| part.len() >= 4 && part.iter().all(u8::is_ascii_alphabetic) && is_wordy(part));
     let is_name = joints >= 2 && words.map(<[u8]>::len).sum::<usize>() * 3 > text.len();
-    !(is_file || is_version || is_number || is_path || is_name || text.contains(&b'~'))
+    // `ACME_API_KEY_2024`: the name of a variable.
+    let is_part = |part: &[u8]| {
+        part.iter().all(u8::is_ascii_uppercase) || (part.len() <= 4 && part.iter().all(u8::is_ascii_digit))
+    };
+    let is_constant = count(b'_') >= 2 && text.split(|byte| *byte == b'_').all(is_part);
+    !(is_file || is_version || is_number || is_path || is_name || is_constant || text.contains(&b'~'))
 }
 
 /// Length of the names and path segments in front of a value: `-PRIVATE-`, `/v1/keys/`.
