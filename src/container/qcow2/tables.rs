@@ -54,7 +54,8 @@ impl Tables {
     /// The active state.
     ///
     /// # Errors
-    /// [`Kind::Corrupt`] where the L1 table refers to more L2 tables than the file has room for.
+    /// [`Kind::Corrupt`](crate::error::Kind::Corrupt) where the L1 table refers to more L2 tables than the file has
+    /// room for.
     pub(super) fn new(header: &Header, file: Arc<dyn ReadAt>, snapshots: Vec<SnapshotEntry>) -> Result<Self> {
         let unallocated = if header.backing_file.is_some() { Place::Parent } else { Place::Hole };
         let tables = Self {
