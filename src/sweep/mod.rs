@@ -8,6 +8,7 @@ pub mod blank;
 mod candidate;
 mod coded;
 mod confirm;
+mod escaped;
 mod ground;
 mod inner;
 pub mod prefilter;
@@ -15,6 +16,7 @@ mod stream;
 mod unit;
 
 pub use candidate::Candidate;
+pub use escaped::literals;
 pub use ground::{Ground, Land};
 
 use crate::content::{self, Decoder};

@@ -18,6 +18,7 @@ mod deleted;
 mod detect;
 mod directory;
 mod encodings;
+mod escaped;
 mod ext4;
 mod failures;
 mod fat;
