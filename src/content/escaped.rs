@@ -51,6 +51,8 @@ pub const BEHIND: usize = 6;
 const LINE_MAX: usize = 80;
 /// Shortest line that a program breaks softly.
 const LINE_MIN: usize = 60;
+/// Shortest name that is spelled otherwise.
+const NAME_MIN: usize = 3;
 /// Bytes behind a header of a part in which its text starts.
 const HEADERS_MAX: usize = 2048;
 /// Character references with names that are common, and what they stand for.
@@ -59,8 +61,15 @@ const REFERENCES: &[(&[u8], &[u8])] =
 /// Longest character reference: `&#x10FFFF;`.
 const REFERENCE_MAX: usize = 10;
 
-/// The other spellings in which a word with special characters may stand; none for a word without.
+/// The other spellings in which a word may stand that ends in special characters, as names before a value and
+/// schemes of addresses do; none for other words.
 pub fn spellings(word: &[u8], ignore_case: bool) -> Vec<Vec<u8>> {
+    let length =
+        word.iter().take_while(|byte| byte.is_ascii_alphanumeric() || b"_-.+".contains(byte)).count();
+    let is_name = matches!(word.get(length..), Some(b"://" | b"=" | b":" | b"\"" | b"'"));
+    if length < NAME_MIN || !is_name {
+        return Vec::new();
+    }
     let upper = |byte: u8| format!("{byte:02X}");
     let percent = |byte: u8| match byte {
         b'-' | b'.' | b'_' | b'~' => None,
@@ -70,7 +79,7 @@ pub fn spellings(word: &[u8], ignore_case: bool) -> Vec<Vec<u8>> {
     let slashed = |byte: u8| matches!(byte, b'/' | b'"').then(|| format!("\\{}", char::from(byte)));
     let unicode = |byte: u8| match byte {
         b'"' => Some("\\\"".to_owned()),
-        b'=' | b'&' | b'<' | b'>' | b'\'' | b'+' => Some(format!("\\u00{}", upper(byte))),
+        b'=' | b'\'' => Some(format!("\\u00{}", upper(byte))),
         _ => None,
     };
     let named = |byte: u8| match byte {
@@ -82,9 +91,7 @@ pub fn spellings(word: &[u8], ignore_case: bool) -> Vec<Vec<u8>> {
     };
     let is_special = |byte: u8| !(byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b' '));
     let decimal = |byte: u8| is_special(byte).then(|| format!("&#{byte};"));
-    let hexadecimal = |byte: u8| is_special(byte).then(|| format!("&#x{};", upper(byte)));
-    let forms: [&dyn Fn(u8) -> Option<String>; 7] =
-        [&percent, &quoted, &slashed, &unicode, &named, &decimal, &hexadecimal];
+    let forms: [&dyn Fn(u8) -> Option<String>; 6] = [&percent, &quoted, &slashed, &unicode, &named, &decimal];
     let mut out = Vec::new();
     for form in forms {
         let mut lower = Vec::new();
@@ -124,27 +131,19 @@ pub fn form_of(spelling: &[u8]) -> Option<Form> {
 
 /// How the text beside a word is escaped, if it is: right before the word, or behind it on its line.
 pub fn beside(bytes: &[u8], word: Range<usize>) -> Option<Form> {
-    let before = bytes.get(word.start.saturating_sub(BEHIND)..word.start).unwrap_or_default();
-    let closed = Form::ALL.into_iter().find(|&form| {
-        (0..before.len()).any(|at| escape(before, at, form).is_some_and(|found| found.end == before.len()))
-    });
+    let closed = closed(bytes.get(word.start.saturating_sub(BEHIND)..word.start).unwrap_or_default());
     if closed.is_some() {
         return closed;
     }
-    let mut at = word.end;
     let end = word.end.saturating_add(AHEAD).min(bytes.len());
-    while at < end {
-        let form = match bytes.get(at)? {
-            b'%' => Form::Percent,
-            b'\\' => Form::Json,
-            b'&' => Form::References,
-            b'=' => Form::QuotedPrintable,
-            0 | b'\n' | b'\r' => return None,
-            _ => {
-                at = at.saturating_add(1);
-                continue;
-            }
+    let ahead = bytes.get(word.end..end).unwrap_or_default();
+    for (place, &byte) in ahead.iter().enumerate() {
+        let form = match MARKS.get(usize::from(byte)).copied().flatten() {
+            None => continue,
+            Some(None) => return None,
+            Some(Some(form)) => form,
         };
+        let at = word.end.saturating_add(place);
         match escape(bytes, at, form) {
             // A value may be empty, and begin with two digits: what is quoted is a special character or breaks
             // a line that is long enough.
@@ -152,9 +151,39 @@ pub fn beside(bytes: &[u8], word: Range<usize>) -> Option<Form> {
             Some(_) => return Some(form),
             None => {}
         }
-        at = at.saturating_add(1);
     }
     None
+}
+
+/// What starts with a byte: nothing of interest, the end of what is looked at, or an escape of a form.
+static MARKS: [Option<Option<Form>>; 256] = {
+    let mut marks = [None; 256];
+    marks[b'%' as usize] = Some(Some(Form::Percent));
+    marks[b'\\' as usize] = Some(Some(Form::Json));
+    marks[b'&' as usize] = Some(Some(Form::References));
+    marks[b'=' as usize] = Some(Some(Form::QuotedPrintable));
+    marks[0] = Some(None);
+    marks[b'\n' as usize] = Some(None);
+    marks[b'\r' as usize] = Some(None);
+    marks
+};
+
+/// The form of the escape that ends with the last of the bytes.
+fn closed(before: &[u8]) -> Option<Form> {
+    let digits = |bytes: &[u8]| bytes.iter().all(u8::is_ascii_hexdigit);
+    match before {
+        [.., b'\\', b'n' | b'r' | b't' | b'"' | b'\'' | b'/' | b'\\'] => Some(Form::Json),
+        [.., b'%', a, b] if digits(&[*a, *b]) => Some(Form::Percent),
+        [.., b'=', a, b] if digits(&[*a, *b]) => Some(Form::QuotedPrintable),
+        [.., b'\\', b'x', a, b] if digits(&[*a, *b]) => Some(Form::Json),
+        [b'\\', b'u', rest @ ..] if rest.len() == 4 && digits(rest) => Some(Form::Json),
+        [.., b';'] => {
+            let at = before.iter().rposition(|&byte| byte == b'&')?;
+            let found = escape(before, at, Form::References)?;
+            (found.end == before.len()).then_some(Form::References)
+        }
+        _ => None,
+    }
 }
 
 fn is_quoted(bytes: &[u8], at: usize, found: &Escape) -> bool {
@@ -454,7 +483,8 @@ mod tests {
 
     #[test]
     fn a_stretch_of_quoted_printable_ends_where_lines_are_none() {
-        let head = "Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n";
+        let head =
+            "Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n";
         let part = "token=3D12 =\r\n34\r\n\r\nend\r\n";
         let all = format!("{head}{part}{}\r\nx=3D", "y".repeat(200));
         let at = body(all.as_bytes(), head.len() - 4).unwrap();

@@ -113,7 +113,11 @@ fn drop_escaped_twins(candidates: Vec<Candidate>, rules: &[RuleFacts]) -> Vec<Ca
     let mut places: HashMap<_, Vec<_>> = HashMap::new();
     for (index, (one, (depth, path))) in candidates.iter().zip(&outers).enumerate() {
         let place = (one.land, one.entry, one.file_offset.or(one.disk_offset), path.as_str());
-        places.entry(place).or_default().push((knows(one), std::cmp::Reverse(*depth), std::cmp::Reverse(index)));
+        places.entry(place).or_default().push((
+            knows(one),
+            std::cmp::Reverse(*depth),
+            std::cmp::Reverse(index),
+        ));
     }
     let mut dropped = vec![false; candidates.len()];
     #[allow(clippy::iter_over_hash_type, reason = "groups are independent of each other")]

@@ -92,7 +92,9 @@ impl Residents {
         for item in &self.items {
             let (own, later) = rest.split_at(rest.partition_point(|sight| sight.word().start < item.end));
             rest = later;
-            let (Some(bytes), false) = (self.bytes.get(item.start..item.end), own.is_empty()) else { continue };
+            let (Some(bytes), false) = (self.bytes.get(item.start..item.end), own.is_empty()) else {
+                continue;
+            };
             let own: Vec<Sight> = own.iter().map(|sight| sight.from(item.start)).collect();
             let to_disk = RecordPlace { place: item.place, land };
             escaped::inside(tools, bench, &item.content(bytes, &to_disk), &own);

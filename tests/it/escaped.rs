@@ -67,7 +67,8 @@ fn secrets_in_text_with_escapes_are_found_once_each() {
 #[test]
 fn they_are_told_by_where_they_stand_on_the_disk() {
     let bytes = fixture("content/escaped/planted.img");
-    for finding in planted().findings.iter().filter(|finding| finding.place.member.as_deref() != Some("base64"))
+    for finding in
+        planted().findings.iter().filter(|finding| finding.place.member.as_deref() != Some("base64"))
     {
         let secret = finding.secret_shown.as_deref().unwrap().as_bytes();
         let at = finding.place.disk_offset.unwrap() as usize;
