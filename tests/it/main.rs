@@ -33,6 +33,7 @@ mod leftover_images;
 mod leftovers;
 mod nested;
 mod ntfs;
+mod ntfs_overlay;
 mod outside;
 mod page;
 mod policy;
