@@ -35,11 +35,12 @@ use crate::record::{DiskMap, ExitReason, Header, HistoryLine, Record, Summary};
 use crate::redact::Redactor;
 use crate::rules::{RuleSet, Verdict};
 use crate::sweep::prefilter::Prefilter;
-use crate::sweep::{self, Candidate, Contents, Encoded, Event, Ground, Job, ResidentSweep};
+use crate::sweep::{self, Ahead, Candidate, Contents, Encoded, Event, Ground, Job, ResidentSweep};
 use map::{Count, MapBuilder};
 use rayon::iter::{IntoParallelIterator as _, ParallelIterator as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Rules and checks, loaded and compiled once for any number of images.
 #[derive(Debug)]
@@ -205,8 +206,17 @@ fn examine(engine: &Engine, disk: &Disk, options: &Options, observer: &dyn Obser
     let first_outside = lands.len();
     lands.extend(outside.lands());
     let mut ground = Ground::new(lands);
-    let indexed: Vec<Indexed> =
-        (0..ground.lands.len()).into_par_iter().map(|land| index(engine, &ground, land)).collect();
+    let bytes: Arc<dyn ReadAt> = disk.image.clone();
+    let is_indexed = AtomicBool::new(false);
+    let (indexed, ahead) = rayon::join(
+        || {
+            let lands = (0..ground.lands.len()).into_par_iter();
+            let indexed: Vec<Indexed> = lands.map(|land| index(engine, &ground, land)).collect();
+            is_indexed.store(true, Ordering::Relaxed);
+            indexed
+        },
+        || sweep::ahead(bytes.as_ref(), options.unit, &engine.prefilter, &is_indexed),
+    );
     let (mut candidates, mut encoded) = (Vec::new(), Vec::new());
     let mut outcome = Outcome { gaps: disk.opaque_gaps(), ..Outcome::default() };
     outcome.gaps.extend(outside.gaps.iter().cloned());
@@ -240,7 +250,6 @@ fn examine(engine: &Engine, disk: &Disk, options: &Options, observer: &dyn Obser
         }
         Ok(())
     };
-    let bytes: Arc<dyn ReadAt> = disk.image.clone();
     let budget = disk.budget();
     let job = Job {
         disk: &bytes,
@@ -249,17 +258,18 @@ fn examine(engine: &Engine, disk: &Disk, options: &Options, observer: &dyn Obser
         unit: options.unit,
         start: 0,
         budget,
+        ahead: &ahead,
         watch: is_watched,
     };
     let coverage = sweep::sweep(&job, tools, &mut event)?;
-    let mut container = Coverage::default();
+    let (mut container, nothing) = (Coverage::default(), Ahead::default());
     for area in &outside.areas {
-        let job = Job { disk: &area.bytes, encoded: &[], start: area.base, ..job };
+        let job = Job { disk: &area.bytes, encoded: &[], start: area.base, ahead: &nothing, ..job };
         container.add(&area.counted(sweep::sweep(&job, tools, &mut event)?));
     }
     for area in &disk.nested {
         let Decoded { bytes, base: start, budget } = area;
-        let job = Job { disk: bytes, encoded: &[], start: *start, budget: *budget, ..job };
+        let job = Job { disk: bytes, encoded: &[], start: *start, budget: *budget, ahead: &nothing, ..job };
         let swept = sweep::sweep(&job, tools, &mut event)?;
         decoded = decoded.saturating_add(swept.scanned).saturating_add(swept.decoded);
     }

@@ -4,6 +4,7 @@
 //! search each unit for literals; only at a hit is the owner looked up and a window of its content cut.
 //! Content that does not lie on the disk as it is (resident, compressed) is matched on its own.
 
+mod ahead;
 pub mod blank;
 mod candidate;
 mod coded;
@@ -14,6 +15,7 @@ pub mod prefilter;
 mod stream;
 mod unit;
 
+pub use ahead::{Ahead, ahead};
 pub use candidate::Candidate;
 pub use ground::{Ground, Land};
 
@@ -142,6 +144,8 @@ pub struct Job<'a> {
     pub start: u64,
     /// Bytes that may be swept; the rest of a disk that claims more is a gap.
     pub budget: u64,
+    /// What a search before this one has found.
+    pub ahead: &'a Ahead,
     /// Which members of decoded streams are told, by their path inside.
     pub watch: fn(&str) -> bool,
 }
@@ -155,7 +159,7 @@ pub fn sweep(
     (prefilter, detector): (&Prefilter, &Detector),
     emit: &mut dyn FnMut(Event) -> Result<()>,
 ) -> Result<Coverage> {
-    let Job { disk, ground, encoded, unit, start, budget, watch } = *job;
+    let Job { disk, ground, encoded, unit, start, budget, ahead, watch } = *job;
     let tools = Tools { ground, prefilter, detector };
     let benches = Benches::new();
     let mut coverage = Coverage::default();
@@ -182,7 +186,7 @@ pub fn sweep(
             .par_iter()
             .map(|range| {
                 benches.with(|bench| {
-                    let swept = unit::sweep(&tools, disk.as_ref(), range, bench);
+                    let swept = unit::sweep(&tools, (disk.as_ref(), ahead), range, bench);
                     (swept, std::mem::take(&mut bench.out), std::mem::take(&mut bench.cuts))
                 })
             })
