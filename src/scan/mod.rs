@@ -357,29 +357,31 @@ fn conclude(
         .into_iter()
         .filter(|candidate| rules.get(candidate.rule).is_some_and(|rule| wanted(&rule.id, rule.category)))
         .collect();
-    let folded = fold::fold(candidates, rules, ground, options.per_file_max);
+    let possible = |verdict| verdict == Verdict::Possible && !options.all_verdicts;
+    let secrets = || {
+        let folded = fold::fold(candidates, rules, ground, options.per_file_max);
+        let mut assembler = assemble::Assembler::new((disk, outside), ground, engine, options);
+        let sure = folded.places.iter().filter(|place| !possible(place.candidate.verdict));
+        let mut findings: Vec<Finding> = sure.map(|place| assembler.secret(place)).collect();
+        assemble::join_pairs(&mut findings, rules);
+        (folded, findings, assembler)
+    };
+    let sources = std::mem::take(&mut outcome.sources);
+    // The checks do not need the secrets.
+    let ((folded, findings, mut assembler), (leftovers, checks)) =
+        rayon::join(secrets, || engine.catalogue.evaluate(&sources));
+    outcome.possible = u64::try_from(folded.places.len().saturating_sub(findings.len())).unwrap_or(u64::MAX);
     outcome.counted_only = folded.counted_only;
     outcome.gaps.extend(folded.gaps);
-    let possible = |verdict| verdict == Verdict::Possible && !options.all_verdicts;
-    let mut assembler = assemble::Assembler::new((disk, outside), ground, engine, options);
-    let mut findings = Vec::with_capacity(folded.places.len());
-    for place in &folded.places {
-        if possible(place.candidate.verdict) {
-            outcome.possible = outcome.possible.saturating_add(1);
-        } else {
-            findings.push(assembler.secret(place));
-        }
-    }
-    assemble::join_pairs(&mut findings, rules);
-    let sources = std::mem::take(&mut outcome.sources);
+    outcome.checks = checks;
     let mut twins = twins::Twins::new(findings);
-    outcome.checks = engine.catalogue.evaluate(&sources, &mut |leftover| {
+    for leftover in leftovers {
         if wanted(&leftover.check, crate::rules::Category::Leftover)
             && let Some(finding) = assembler.leftover(&sources, &leftover)
         {
             twins.add(finding, leftover.is_about_file);
         }
-    });
+    }
     let mut findings = twins.finish();
     proof::mark(&mut findings, ground);
     answers::excuse(outcome, &findings);
