@@ -111,7 +111,6 @@ pub fn run(
             return Ok(summary);
         }
     };
-    let mut header = assemble::header(&name, &disk, engine);
     let (examined, verified) = std::thread::scope(|threads| {
         let verifier = options.verify.then(|| threads.spawn(|| verify::verify(&disk)));
         let examined = pool.install(|| examine(engine, &disk, options, observer));
@@ -126,6 +125,7 @@ pub fn run(
         outcome.gaps.sort();
     }
     outcome.name(&name);
+    let mut header = assemble::header(&name, &disk, engine);
     let redactor = outcome.clean(&mut header, options);
     emit(Record::Scan(&header))?;
     outcome.hand_on(emit)?;
@@ -328,7 +328,8 @@ fn index(engine: &Engine, ground: &Ground, index: usize) -> Indexed {
     let map = ownership::index(filesystem, land.volume.size(), &mut |other| match other {
         Resident::Bytes { entry, stream, state } => residents.add(entry, stream, state),
         Resident::Encoded { entry, stream, state } => {
-            encoded.push(Encoded { land: index, entry: entry.id, stream, state, decoder: None });
+            let size = entry.streams.get(usize::from(stream)).map_or(0, |stream| stream.size);
+            encoded.push(Encoded { land: index, entry: entry.id, stream, state, size, decoder: None });
         }
         Resident::Problem { entry, error } => gaps.push(damaged(entry, &error)),
     });

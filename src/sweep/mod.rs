@@ -35,6 +35,8 @@ use stream::{Residents, Whose};
 
 /// Units between two merges of their results: bounds what is held, and keeps the order.
 const BATCH: usize = 64;
+/// Decoded streams between two such merges: most are small, and a few may be as much work as the rest.
+const DECODED_BATCH: usize = 4096;
 
 /// A stream that is matched in decoded form, after the disk.
 #[derive(Clone, Copy, Debug)]
@@ -47,6 +49,8 @@ pub struct Encoded {
     pub stream: u16,
     /// State of its content.
     pub state: State,
+    /// Its size in bytes, which says what to begin with.
+    pub size: u64,
     /// What decodes its content; without one the content is matched as the file system gives it, and looked
     /// at for a decoder then.
     pub decoder: Option<&'static Decoder>,
@@ -107,7 +111,8 @@ impl<'a> ResidentSweep<'a> {
             && let decoder @ Some(_) = content::recognise(bytes)
             && inner::is_decoded(state)
         {
-            self.containers.push(Encoded { land: self.land, entry: entry.id, stream, state, decoder });
+            let (land, size) = (self.land, u64::try_from(bytes.len()).unwrap_or(u64::MAX));
+            self.containers.push(Encoded { land, entry: entry.id, stream, state, size, decoder });
         }
         if self.residents.add(entry, whose) {
             self.flush();
@@ -219,19 +224,24 @@ pub fn sweep(
     // A unit that was swept twice has told of its files twice.
     queue.sort_by_key(|item| (item.land, item.entry, item.stream));
     queue.dedup_by_key(|item| (item.land, item.entry, item.stream));
-    for batch in queue.chunks(BATCH) {
-        let results: Vec<_> = batch
+    for batch in queue.chunks(DECODED_BATCH) {
+        // The large ones first: one that comes last would keep one thread busy and the others waiting.
+        let mut order: Vec<usize> = (0..batch.len()).collect();
+        order.sort_by_key(|&index| std::cmp::Reverse(batch.get(index).map(|item| item.size)));
+        let sweep = |index: usize, item: &Encoded| {
+            benches.with(|bench| {
+                let mut decoded = inner::sweep(&tools, item, bench, watch);
+                decoded.gaps.append(&mut bench.cuts);
+                (index, decoded, std::mem::take(&mut bench.out))
+            })
+        };
+        let mut results: Vec<_> = order
             .par_iter()
             .with_max_len(1)
-            .map(|item| {
-                benches.with(|bench| {
-                    let mut decoded = inner::sweep(&tools, item, bench, watch);
-                    decoded.gaps.append(&mut bench.cuts);
-                    (decoded, std::mem::take(&mut bench.out))
-                })
-            })
+            .filter_map(|&index| batch.get(index).map(|item| sweep(index, item)))
             .collect();
-        for ((decoded, candidates), item) in results.into_iter().zip(batch) {
+        results.sort_unstable_by_key(|(index, ..)| *index);
+        for ((_, decoded, candidates), item) in results.into_iter().zip(batch) {
             coverage.decoded = coverage.decoded.saturating_add(decoded.bytes);
             for gap in decoded.gaps {
                 emit(Event::Gap(gap))?;

@@ -235,6 +235,7 @@ impl Sweep<'_, '_> {
                         entry: owner.entry(),
                         stream: owner.stream,
                         state: owner.state,
+                        size: owner.end,
                         decoder,
                     });
                 }
