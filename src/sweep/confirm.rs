@@ -26,6 +26,8 @@ pub(super) struct Tools<'a> {
 pub(super) struct Bench {
     pub(super) hits: Vec<Hit>,
     pub(super) buffer: Vec<u8>,
+    /// Memory for decoded content.
+    pub(super) stream: Vec<u8>,
     pub(super) out: Vec<Candidate>,
     /// Places where bytes may be written as text, and how many runs deep the look is.
     pub(super) places: Vec<usize>,
