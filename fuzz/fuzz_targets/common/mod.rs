@@ -41,8 +41,13 @@ pub fn run(format: &str, seeds: &[Vec<u8>], input: &[u8]) {
             file
         }
     };
+    open(Some(format), file);
+}
+
+/// Opens a file as an image of the format, or of any, and goes over the disk.
+pub fn open(format: Option<&str>, file: Vec<u8>) {
     let spool = Spool { bytes_max: 1 << 24, size_max: 1 << 32, ..Spool::default() };
-    let format = Some(format.to_owned());
+    let format = format.map(str::to_owned);
     let options = OpenOptions { format, unresolved: Unresolved::Gap, spool, ..OpenOptions::default() };
     if let Ok(image) = open_with(Arc::new(file), &options) {
         go_over(image.as_ref());
