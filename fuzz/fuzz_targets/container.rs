@@ -4,5 +4,6 @@
 mod common;
 
 use libfuzzer_sys::fuzz_target;
+use std::sync::Arc;
 
-fuzz_target!(|bytes: &[u8]| common::open(None, bytes.to_vec()));
+fuzz_target!(|bytes: &[u8]| common::open(None, Arc::new(bytes.to_vec())));
