@@ -35,7 +35,7 @@ small() {
 }
 
 for target in bz2 ewf gz qcow2 tar vdi vhd vhdx vmdk xz zst; do numbers container_$target 8; done
-numbers ext4 7
+numbers ext4 8
 numbers ntfs 5
 numbers fat 5
 numbers volume 12

@@ -10,11 +10,12 @@ use std::sync::LazyLock;
 static SEEDS: LazyLock<Vec<common::Seed>> = LazyLock::new(|| {
     let names = [
         "ext4/journal-v3.img",
-        "ext4/journal-plain.img",
         "ext4/reused.img",
         "ext4/inline.img",
         "ext4/planted.img",
-        "ext4/deleted-ext2.img",
+        "ext4/deleted.img",
+        "ext4/unwritten.img",
+        "ext4/ext2.img",
     ];
     names.map(common::seed).into()
 });
