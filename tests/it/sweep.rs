@@ -12,6 +12,7 @@ use residue::sweep::{self, Event, Ground, Job, Land};
 use residue::volume::{Volume, VolumeKind};
 use std::ops::{ControlFlow, Range};
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 const BLOCK: usize = 512;
 
@@ -158,7 +159,12 @@ fn found(disk: Vec<u8>, laid: Laid, unit: u64, threads: usize) -> Found {
     let ground = Ground::new(vec![land]);
     let mut found = Found::new();
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+    // Searched ahead as a whole, or not at all.
+    let stop = AtomicBool::new(threads == 1);
+    let ahead = pool.install(|| sweep::ahead(bytes.as_ref(), unit, &engine().prefilter, &stop));
+    assert_eq!(ahead.is_empty(), threads == 1);
     let job = Job {
+        ahead: &ahead,
         disk: &bytes,
         ground: &ground,
         encoded: &[],
