@@ -16,6 +16,7 @@ mod journal;
 mod lz4;
 mod lzma;
 mod nest;
+mod part;
 mod pdf;
 mod peek;
 mod rar;
