@@ -6,6 +6,9 @@ mod common;
 use libfuzzer_sys::fuzz_target;
 use std::sync::LazyLock;
 
-static SEEDS: LazyLock<Vec<Vec<u8>>> = LazyLock::new(|| ["monolithic-sparse.vmdk", "stream-optimized.vmdk", "parts.vmdk"].map(common::seed).into());
+static SEEDS: LazyLock<Vec<common::Seed>> = LazyLock::new(|| {
+    let names = ["monolithic-sparse.vmdk", "stream-optimized.vmdk", "parts.vmdk", "two-gb-sparse-s001.vmdk"];
+    names.map(|name| common::seed(&format!("containers/{name}"))).into()
+});
 
 fuzz_target!(|input: &[u8]| common::run("vmdk", &SEEDS, input));

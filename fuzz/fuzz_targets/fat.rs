@@ -1,27 +1,25 @@
-//! Any bytes as a volume of the FAT family: a walk over all of it neither panics nor takes long.
+//! A small volume of the FAT family with bytes replaced.
 #![no_main]
 
-use libfuzzer_sys::fuzz_target;
-use residue::filesystem::{Recognised, StreamName, Walked, recognise};
-use residue::io::{ReadAt, read_vec};
-use std::ops::ControlFlow;
-use std::sync::Arc;
+mod common;
 
-fuzz_target!(|bytes: &[u8]| {
-    let volume: Arc<dyn ReadAt> = Arc::new(bytes.to_vec());
-    let Recognised::Opened(filesystem) = recognise(&volume) else { return };
-    if !matches!(filesystem.facts().kind, "fat12" | "fat16" | "fat32" | "exfat") {
-        return;
+use libfuzzer_sys::fuzz_target;
+use residue::filesystem::{Recognised, recognise};
+use std::sync::LazyLock;
+
+static SEEDS: LazyLock<Vec<common::Seed>> = LazyLock::new(|| {
+    let names = [
+        "volumes/fat12.volume",
+        "volumes/fat16.volume",
+        "volumes/fat32.volume",
+        "volumes/exfat.volume",
+    ];
+    names.map(common::seed).into()
+});
+
+fuzz_target!(|input: &[u8]| {
+    let Some(volume) = common::damaged(&SEEDS, input) else { return };
+    if let Recognised::Opened(filesystem) = recognise(&volume) {
+        common::exercise(filesystem.as_ref());
     }
-    let _ = filesystem.walk(&mut |walked| {
-        if let Walked::Entry(entry) = walked {
-            let _ = filesystem.paths(entry.id);
-            if let Ok(content) = filesystem.open(&entry, &StreamName::Data) {
-                let length = usize::try_from(content.size().min(4096)).unwrap_or(0);
-                let _ = read_vec(content.as_ref(), 0, length);
-            }
-        }
-        ControlFlow::Continue(())
-    });
-    let _ = filesystem.unallocated(&mut |_| {});
 });

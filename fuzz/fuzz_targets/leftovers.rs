@@ -51,7 +51,6 @@ fuzz_target!(|data: &[u8]| {
         volume: "p1".to_owned(),
         filesystem: Arc::new(memory),
         members: Members::default(),
-        outer: None,
     };
     let outcomes = CATALOGUE.evaluate(&[source], &mut |_| {});
     assert_eq!(outcomes.len(), CATALOGUE.checks().len());

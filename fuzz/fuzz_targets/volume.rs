@@ -1,13 +1,32 @@
-//! Any bytes as a disk: its volumes cover it exactly once, and those that lie over them can be read.
+//! Disks with bytes replaced: their volumes cover them exactly once, and those that lie over them can be read.
 #![no_main]
 
-use libfuzzer_sys::fuzz_target;
-use residue::io::ReadAt;
-use residue::volume::{VolumeReader, tile};
-use std::sync::Arc;
+mod common;
 
-fuzz_target!(|bytes: &[u8]| {
-    let disk: Arc<dyn ReadAt> = Arc::new(bytes.to_vec());
+use libfuzzer_sys::fuzz_target;
+use residue::io::ReadAt as _;
+use residue::volume::{VolumeReader, tile};
+use std::sync::LazyLock;
+
+static SEEDS: LazyLock<Vec<common::Seed>> = LazyLock::new(|| {
+    let names = [
+        "volumes/gpt.raw",
+        "volumes/hybrid.raw",
+        "volumes/mbr.raw",
+        "volumes/gpt-4096.raw",
+        "volumes/lvm.disk",
+        "volumes/md-0.90.disk",
+        "volumes/md-1.0.disk",
+        "volumes/md-1.2.disk",
+        "volumes/md-lvm.disk",
+        "volumes/md-raid5.disk",
+        "volumes/md-stale.disk",
+    ];
+    names.map(common::seed).into()
+});
+
+fuzz_target!(|input: &[u8]| {
+    let Some(disk) = common::damaged(&SEEDS, input) else { return };
     let Ok(tiling) = tile(&disk) else { return };
     let mut cursor = 0;
     for volume in &tiling.volumes {

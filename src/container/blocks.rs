@@ -14,6 +14,8 @@ pub(super) struct Table {
     pub(super) at: u64,
     /// Length of an entry in bytes.
     pub(super) width: u64,
+    /// What an entry is called in errors.
+    pub(super) what: &'static str,
 }
 
 impl Table {
@@ -22,27 +24,25 @@ impl Table {
         self.at.saturating_add(index.saturating_mul(self.width))
     }
 
-    /// Reads entry `index`. `left` is how much of the disk lies behind the entry's block: where the file ends
-    /// before the entry, it ends before all others, too, and all of it is missing at once.
-    ///
-    /// # Errors
-    /// The piece that is missing.
-    pub(super) fn entry<const N: usize>(
+    /// Reads entry `index` and asks `place` where its block lies; what cannot be read or placed is missing.
+    /// `lengths` are those of what is left of the block and of the disk: where the file ends before the entry,
+    /// it ends before all others, too, and all of the disk is missing at once.
+    pub(super) fn locate<const N: usize>(
         self,
         file: &dyn ReadAt,
-        what: &str,
         index: u64,
         lengths: (u64, u64),
-    ) -> Result<[u8; N], Piece> {
+        place: impl FnOnce([u8; N]) -> Result<Piece>,
+    ) -> Piece {
         let (rest_of_block, left) = lengths;
         let (at, mut entry) = (self.entry_at(index), [0; N]);
         if at.saturating_add(self.width) > file.size() {
-            let error = Error::truncated(what, at, self.width, file.size());
-            return Err(Piece::missing(left.max(1), &error));
+            let error = Error::truncated(self.what, at, self.width, file.size());
+            return Piece::missing(left.max(1), &error);
         }
         match peek(file, at, &mut entry) {
-            Ok(()) => Ok(entry),
-            Err(error) => Err(Piece::missing(rest_of_block.max(1), &error.context(what))),
+            Ok(()) => place(entry).unwrap_or_else(|error| Piece::missing(rest_of_block.max(1), &error)),
+            Err(error) => Piece::missing(rest_of_block.max(1), &error.context(self.what)),
         }
     }
 }
@@ -91,6 +91,7 @@ impl SectorBitmap {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::container::sparse::Place;
 
     #[test]
     fn runs_of_sectors_are_counted_in_either_order() {
@@ -108,10 +109,15 @@ mod tests {
 
     #[test]
     fn behind_the_end_of_the_file_all_blocks_are_missing_at_once() {
-        let table = Table { at: 4, width: 4 };
+        let table = Table { at: 4, width: 4, what: "table entry" };
         let file = vec![1u8; 12];
-        assert_eq!(table.entry::<4>(&file, "table", 1, (512, u64::MAX)), Ok([1; 4]));
-        let missing = table.entry::<4>(&file, "table", 2, (512, u64::MAX)).unwrap_err();
-        assert_eq!(missing.length, u64::MAX);
+        let place = |entry: [u8; 4]| {
+            assert_eq!(entry, [1; 4]);
+            Ok(Piece { length: 7, place: Place::Hole })
+        };
+        assert_eq!(table.locate(&file, 1, (512, u64::MAX), place).length, 7);
+        assert_eq!(table.locate(&file, 2, (512, u64::MAX), place).length, u64::MAX);
+        let refused = |_: [u8; 4]| Err(Error::corrupt(4, "entry", "a place", "none"));
+        assert_eq!(table.locate(&file, 1, (512, u64::MAX), refused).length, 512);
     }
 }

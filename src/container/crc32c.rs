@@ -1,34 +1,12 @@
 //! CRC-32C (Castagnoli), the checksum of VHDX structures.
 
-/// Remainders of all bytes for the reflected polynomial 0x82f63b78.
-const TABLE: [u32; 256] = table();
-
-#[allow(clippy::indexing_slicing, reason = "evaluated by the compiler, which checks the bounds")]
-const fn table() -> [u32; 256] {
-    let mut table = [0; 256];
-    let mut byte = 0u32;
-    while byte < 256 {
-        let mut remainder = byte;
-        let mut bit = 0;
-        while bit < 8 {
-            remainder = if remainder & 1 == 1 { remainder >> 1 ^ 0x82f6_3b78 } else { remainder >> 1 };
-            bit += 1;
-        }
-        table[byte as usize] = remainder;
-        byte += 1;
-    }
-    table
-}
-
 /// The checksum of `bytes`, with the four at `field` counted as zeros.
 pub(super) fn crc32c(bytes: &[u8], field: usize) -> u32 {
-    let end = field.saturating_add(4);
-    let sum = bytes.iter().enumerate().fold(u32::MAX, |sum, (index, &byte)| {
-        let byte = if (field..end).contains(&index) { 0 } else { byte };
-        let [low, ..] = (sum ^ u32::from(byte)).to_le_bytes();
-        TABLE.get(usize::from(low)).copied().unwrap_or(0) ^ sum >> 8
-    });
-    !sum
+    let (head, rest) = bytes.split_at(field.min(bytes.len()));
+    let (hidden, tail) = rest.split_at(rest.len().min(4));
+    let zeros = [0; 4];
+    let zeros = zeros.get(..hidden.len()).unwrap_or_default();
+    [zeros, tail].into_iter().fold(crc32c::crc32c(head), crc32c::crc32c_append)
 }
 
 #[cfg(test)]

@@ -72,6 +72,14 @@ impl Used {
         Ok(())
     }
 
+    /// Adds each of the ranges of file number `file`.
+    ///
+    /// # Errors
+    /// As [`Used::add`].
+    pub(super) fn add_all(&mut self, file: usize, ranges: &[Range<u64>]) -> Result<()> {
+        ranges.iter().try_for_each(|range| self.add(file, range.start, range.end.saturating_sub(range.start)))
+    }
+
     /// Adds a compressed unit of which at most `length` bytes are in use, and all but the last `tail` of them
     /// surely are: what follows the unit's end counts as a remain unless another unit starts there.
     pub(super) fn add_encoded(&mut self, file: usize, at: u64, length: u64, tail: u64) -> Result<()> {

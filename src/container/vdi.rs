@@ -157,7 +157,7 @@ impl Blocks {
         Ok(Self {
             source,
             size,
-            map: Table { at: map_at, width: 4 },
+            map: Table { at: map_at, width: 4, what: "VDI block map entry" },
             data_at: fields.le_u32(344)?.into(),
             block,
             stride: block.saturating_add(extra),
@@ -176,19 +176,17 @@ impl Layout for Blocks {
         let (number, inside) = (offset / self.block, offset % self.block);
         let length = self.block.saturating_sub(inside);
         let lengths = (length, self.size.saturating_sub(offset));
-        let entry = match self.map.entry(self.source.as_ref(), "VDI block map entry", number, lengths) {
-            Ok(entry) => entry,
-            Err(missing) => return missing,
-        };
-        let place = match u32::from_le_bytes(entry) {
-            FREE => self.unallocated.clone(),
-            ZERO => Place::Hole,
-            index => {
-                let start = u64::from(index).saturating_mul(self.stride).saturating_add(self.data_at);
-                Place::Stored { file: 0, at: start.saturating_add(self.extra).saturating_add(inside) }
-            }
-        };
-        Piece { length, place }
+        self.map.locate(self.source.as_ref(), number, lengths, |entry| {
+            let place = match u32::from_le_bytes(entry) {
+                FREE => self.unallocated.clone(),
+                ZERO => Place::Hole,
+                index => {
+                    let start = u64::from(index).saturating_mul(self.stride).saturating_add(self.data_at);
+                    Place::Stored { file: 0, at: start.saturating_add(self.extra).saturating_add(inside) }
+                }
+            };
+            Ok(Piece { length, place })
+        })
     }
 
     /// Everything in front of the first block, and what belongs to blocks without being disk.

@@ -4,7 +4,8 @@
 use super::gather::{Pieces, Text};
 use super::{Decoder, Form, HEAD, Visit, recognise, to_u64};
 use crate::error::{Error, Result};
-use crate::format::hive::{BINS, Hive, Value, le32};
+use crate::format::hive::{BINS, Hive, Value};
+use crate::format::le32;
 use crate::io::{ReadAt, read_vec};
 use std::collections::HashSet;
 

@@ -3,6 +3,7 @@
 
 use super::{Decoder, Form, Member, Visit, decode_error, to_u64, to_usize, xz, zstd};
 use crate::error::{Error, Kind, Result};
+use crate::format::{le32, le64};
 use crate::io::{ReadAt, read_vec};
 use std::io::Read;
 
@@ -128,11 +129,9 @@ fn lz4(stored: &[u8]) -> Result<Vec<u8>> {
 }
 
 fn u32_at(bytes: &[u8], at: usize) -> u32 {
-    let field = bytes.get(at..).and_then(|rest| rest.first_chunk());
-    field.map_or(0, |field| u32::from_le_bytes(*field))
+    le32(bytes, at).unwrap_or(0)
 }
 
 fn u64_at(bytes: &[u8], at: usize) -> u64 {
-    let field = bytes.get(at..).and_then(|rest| rest.first_chunk());
-    field.map_or(0, |field| u64::from_le_bytes(*field))
+    le64(bytes, at).unwrap_or(0)
 }

@@ -17,6 +17,7 @@ mod journal;
 mod lz4;
 mod lzma;
 mod nest;
+mod part;
 mod pdf;
 mod peek;
 mod rar;

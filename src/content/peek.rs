@@ -43,13 +43,7 @@ impl<'a> Peek<'a> {
 
 impl Read for Peek<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
-        let here = self.fill_buf()?;
-        let length = here.len().min(buffer.len());
-        if let (Some(to), Some(from)) = (buffer.get_mut(..length), here.get(..length)) {
-            to.copy_from_slice(from);
-        }
-        self.consume(length);
-        Ok(length)
+        read_held(self, buffer)
     }
 }
 
@@ -65,6 +59,21 @@ impl BufRead for Peek<'_> {
     fn consume(&mut self, length: usize) {
         self.start = self.start.saturating_add(length).min(self.end);
     }
+}
+
+/// What [`Read::read`] does for a source that holds bytes ahead: copies of those, after more were read where none
+/// are held.
+///
+/// # Errors
+/// What the source reports.
+pub(super) fn read_held(source: &mut impl BufRead, buffer: &mut [u8]) -> std::io::Result<usize> {
+    let here = source.fill_buf()?;
+    let length = here.len().min(buffer.len());
+    if let (Some(to), Some(from)) = (buffer.get_mut(..length), here.get(..length)) {
+        to.copy_from_slice(from);
+    }
+    source.consume(length);
+    Ok(length)
 }
 
 /// A decoder of one stream of its format that leaves its source right behind the stream.

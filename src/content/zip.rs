@@ -1,8 +1,10 @@
 //! Zip archives (PKWARE APPNOTE 6.3.10) and what is built on them (jar, apk, docx, xlsx, whl …), read by
 //! their central directory, Zip64 included.
 
+use super::part::Part;
 use super::{Decoder, Form, Member, Visit, decode_error, xz, zstd};
 use crate::error::{Error, Kind, Result};
+use crate::format::{le16, le32, le64};
 use crate::io::{ReadAt, read_vec};
 use flate2::read::DeflateDecoder;
 use std::io::Read;
@@ -191,24 +193,6 @@ fn open<'a>(content: &'a dyn ReadAt, record: &Record) -> Result<(Option<u64>, Bo
     Ok((None, reader))
 }
 
-/// A range of the archive.
-struct Part<'a> {
-    content: &'a dyn ReadAt,
-    at: u64,
-    left: u64,
-}
-
-impl Read for Part<'_> {
-    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
-        let length = buffer.len().min(usize::try_from(self.left).unwrap_or(usize::MAX));
-        let part = buffer.get_mut(..length).unwrap_or_default();
-        self.content.read_at(self.at, part).map_err(std::io::Error::other)?;
-        let read = u64::try_from(length).unwrap_or(u64::MAX);
-        (self.at, self.left) = (self.at.saturating_add(read), self.left.saturating_sub(read));
-        Ok(length)
-    }
-}
-
 /// A member that cannot be read at all.
 pub(super) struct Refused(pub(super) Option<Error>);
 
@@ -219,16 +203,13 @@ impl Read for Refused {
 }
 
 fn u16_at(bytes: &[u8], at: usize) -> u16 {
-    let field = bytes.get(at..).and_then(|rest| rest.first_chunk());
-    field.map_or(0, |field| u16::from_le_bytes(*field))
+    le16(bytes, at).unwrap_or(0)
 }
 
 fn u32_at(bytes: &[u8], at: usize) -> u32 {
-    let field = bytes.get(at..).and_then(|rest| rest.first_chunk());
-    field.map_or(0, |field| u32::from_le_bytes(*field))
+    le32(bytes, at).unwrap_or(0)
 }
 
 fn u64_at(bytes: &[u8], at: usize) -> u64 {
-    let field = bytes.get(at..).and_then(|rest| rest.first_chunk());
-    field.map_or(0, |field| u64::from_le_bytes(*field))
+    le64(bytes, at).unwrap_or(0)
 }

@@ -227,6 +227,11 @@ pub struct Entry {
 }
 
 impl Entry {
+    /// Whether it is a file that is in use and does not belong to the file system itself.
+    pub fn is_file_in_use(&self) -> bool {
+        self.kind == EntryKind::File && self.state == EntryState::Allocated && self.role == Role::Content
+    }
+
     /// The stream called `name`.
     pub fn stream(&self, name: &StreamName) -> Option<&Stream> {
         self.streams.iter().find(|stream| stream.name == *name)

@@ -97,6 +97,18 @@ pub trait FileSystem: Send + Sync + fmt::Debug {
     /// Only what makes going on impossible; all else is [`Walked::Problem`].
     fn walk(&self, visit: &mut dyn FnMut(Walked) -> ControlFlow<()>) -> Result<()>;
 
+    /// Visits the files in use that have at least `size` bytes, as [`walk`](Self::walk) does; what cannot be
+    /// read is left out. Reading fewer entries whole, this is faster where a format allows it.
+    ///
+    /// # Errors
+    /// As [`walk`](Self::walk).
+    fn large_files(&self, size: u64, visit: &mut dyn FnMut(Entry) -> ControlFlow<()>) -> Result<()> {
+        self.walk(&mut |walked| match walked {
+            Walked::Entry(entry) if entry.is_file_in_use() && entry.size() >= size => visit(entry),
+            _ => ControlFlow::Continue(()),
+        })
+    }
+
     /// Reads one entry again.
     ///
     /// # Errors

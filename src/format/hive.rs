@@ -2,6 +2,7 @@
 //!
 //! Cells are read when asked for, so that a large hive costs no memory. Every chain is bounded.
 
+use super::{le16, le32};
 use crate::error::{Error, Kind, Result};
 use crate::io::{ReadAt, read_vec};
 use std::cell::Cell;
@@ -331,29 +332,11 @@ pub(crate) fn wide(bytes: &[u8]) -> String {
     String::from_utf16_lossy(&units)
 }
 
-fn le16(bytes: &[u8], at: usize) -> Option<u16> {
-    bytes.get(at..at.checked_add(2)?)?.try_into().ok().map(u16::from_le_bytes)
-}
-
-/// A number of 32 bits at an offset.
-pub(crate) fn le32(bytes: &[u8], at: usize) -> Option<u32> {
-    bytes.get(at..at.checked_add(4)?)?.try_into().ok().map(u32::from_le_bytes)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::format::fixture;
     use proptest::prelude::*;
-
-    fn fixture(name: &str) -> Vec<u8> {
-        let path =
-            std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/leftovers/hives").join(name);
-        let packed = std::fs::read(path).unwrap();
-        let mut out = Vec::new();
-        let mut decoder = ruzstd::decoding::StreamingDecoder::new(packed.as_slice()).unwrap();
-        std::io::Read::read_to_end(&mut decoder, &mut out).unwrap();
-        out
-    }
 
     /// Reads everything that can be reached, as far as damage lets it.
     fn read_all(hive: &Hive<'_>, key: &Key, depth: u8, values: &mut Vec<(String, String)>) {
@@ -369,12 +352,12 @@ mod tests {
 
     #[test]
     fn keys_and_values_are_those_that_were_written() {
-        let bytes = fixture("software-dirty.zst");
+        let bytes = fixture("hives/software-dirty.zst");
         let hive = Hive::open(&bytes).unwrap();
         let key = hive.find("microsoft/windows nt/currentversion/WINLOGON").unwrap().unwrap();
         assert_eq!(hive.value_of(&key, "defaultpassword").unwrap().unwrap().text(), "hunter2x");
         assert!(hive.find("Microsoft/Nothing").unwrap().is_none());
-        let system = fixture("system-dirty.zst");
+        let system = fixture("hives/system-dirty.zst");
         assert_eq!(Hive::open(&system).unwrap().current_control_set().unwrap(), "ControlSet001");
     }
 
@@ -382,7 +365,7 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(64))]
         #[test]
         fn damage_ends_in_errors_not_in_panics(at in 4096_usize..8192, word in any::<u32>(), step in 1_usize..64) {
-            let mut bytes = fixture("software-dirty.zst");
+            let mut bytes = fixture("hives/software-dirty.zst");
             for place in (at..bytes.len().saturating_sub(4)).step_by(step * 97).take(8) {
                 bytes[place..place + 4].copy_from_slice(&word.to_le_bytes());
             }

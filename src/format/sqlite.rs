@@ -1,5 +1,6 @@
 //! SQLite databases: pages, the schema, rows of tables (SQLite Database File Format).
 
+use super::{be16, be32};
 use crate::error::{Error, Result};
 use crate::io::{ReadAt, read_vec};
 
@@ -219,29 +220,11 @@ pub(crate) fn varint(bytes: &[u8]) -> Option<(u64, &[u8])> {
     None
 }
 
-/// A big-endian number of 16 bits at an offset.
-pub(crate) fn be16(bytes: &[u8], at: usize) -> Option<u16> {
-    bytes.get(at..at.checked_add(2)?)?.try_into().ok().map(u16::from_be_bytes)
-}
-
-/// A big-endian number of 32 bits at an offset.
-pub(crate) fn be32(bytes: &[u8], at: usize) -> Option<u32> {
-    bytes.get(at..at.checked_add(4)?)?.try_into().ok().map(u32::from_be_bytes)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::format::fixture;
     use proptest::prelude::*;
-
-    fn fixture(name: &str) -> Vec<u8> {
-        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/leftovers").join(name);
-        let packed = std::fs::read(path).unwrap();
-        let mut out = Vec::new();
-        let mut decoder = ruzstd::decoding::StreamingDecoder::new(packed.as_slice()).unwrap();
-        std::io::Read::read_to_end(&mut decoder, &mut out).unwrap();
-        out
-    }
 
     #[test]
     fn rows_are_counted_over_interior_pages() {

@@ -16,7 +16,7 @@ pub use graph::{Graph, KeyNode, Opening};
 pub(crate) use certificate::{Certificate, certificates};
 pub(crate) use kubeconfig::logins;
 pub(crate) use public::PublicKey;
-pub(crate) use ssh::{authorized, known_host};
+pub(crate) use ssh::{AuthorizedKey, authorized, known_host};
 
 use crate::location::State;
 use serde::{Deserialize, Serialize};

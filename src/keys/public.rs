@@ -68,6 +68,21 @@ impl PublicKey {
         &self.wire
     }
 
+    /// Length in bits of the modulus of an RSA key or the prime of a DSA key; `None` for the others, whose
+    /// algorithm tells it.
+    pub(crate) fn bits(&self) -> Option<usize> {
+        let mut fields = Fields(&self.wire);
+        fields.string()?;
+        let number = match self.algorithm.as_str() {
+            "ssh-rsa" => fields.string().and_then(|_exponent| fields.string())?,
+            "ssh-dss" => fields.string()?,
+            _ => return None,
+        };
+        let zeros = number.iter().take_while(|&&byte| byte == 0).count();
+        let top = usize::try_from(number.get(zeros)?.leading_zeros()).ok()?;
+        (number.len() - zeros).checked_mul(8)?.checked_sub(top)
+    }
+
     /// `SHA256:` and the digest in base64 without padding, as OpenSSH prints it.
     pub(crate) fn fingerprint(&self) -> String {
         format!("SHA256:{}", data_encoding::BASE64_NOPAD.encode(&Sha256::digest(&self.wire)))

@@ -19,26 +19,49 @@ struct Certificate {
     valid_before: u64,
 }
 
+/// A line of `authorized_keys`, or of a `.pub` file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct AuthorizedKey<'a> {
+    /// What stands in front of the key, without the blanks: options.
+    pub(crate) options: &'a [u8],
+    /// The key, or a certificate as it stands.
+    pub(crate) key: PublicKey,
+    /// What stands behind the key.
+    pub(crate) comment: &'a [u8],
+}
+
+impl<'a> AuthorizedKey<'a> {
+    /// Reads a line; `None` for an empty line, a comment, and what is no key.
+    pub(crate) fn of(line: &'a [u8]) -> Option<Self> {
+        let text = line.trim_ascii();
+        if text.is_empty() || text.starts_with(b"#") {
+            return None;
+        }
+        let mut at = 0;
+        // Options are one word; the algorithm is the first or the second.
+        for _ in 0..2 {
+            let rest = text.get(at..)?;
+            let length = word(rest);
+            let tail = rest.get(length..)?.trim_ascii_start();
+            if let Some((key, blob_length)) = key(rest.get(..length)?, tail) {
+                let options = text.get(..at)?.trim_ascii();
+                let comment = tail.get(blob_length..)?.trim_ascii();
+                return Some(Self { options, key, comment });
+            }
+            at = text.len().checked_sub(tail.len())?;
+        }
+        None
+    }
+
+    /// What the line says: the key or certificate with the names of its options.
+    pub(crate) fn fact(&self) -> KeyFact {
+        with_options(fact(&self.key), self.options, self.comment)
+    }
+}
+
 /// What a line of `authorized_keys`, or of a `.pub` file, says: a key or a certificate, its options and comment.
 pub(crate) fn authorized(line: &[u8]) -> Option<KeyFact> {
-    let text = line.trim_ascii();
-    if text.is_empty() || text.starts_with(b"#") {
-        return None;
-    }
-    let mut at = 0;
-    // Options are one word; the algorithm is the first or the second.
-    for _ in 0..2 {
-        let rest = text.get(at..)?;
-        let length = word(rest);
-        let tail = rest.get(length..)?.trim_ascii_start();
-        if let Some((fact, blob_length)) = key(rest.get(..length)?, tail) {
-            let options = text.get(..at)?.trim_ascii();
-            let comment = tail.get(blob_length..)?.trim_ascii();
-            return Some(with_options(fact, options, comment));
-        }
-        at = text.len().checked_sub(tail.len())?;
-    }
-    None
+    AuthorizedKey::of(line).map(|key| key.fact())
 }
 
 /// What a line of `known_hosts` says.
@@ -60,29 +83,30 @@ pub(crate) fn known_host(line: &[u8]) -> Option<KeyFact> {
         names = words.next()?;
     }
     let (algorithm, blob) = (words.next()?, words.next()?);
-    let (fact, _) = key(algorithm, blob)?;
+    let (key, _) = key(algorithm, blob)?;
     let hosts = if names.starts_with(b"|") {
         vec!["hashed".to_owned()]
     } else {
         names.split(|&byte| byte == b',').take(NAMES_MAX).map(shown).collect()
     };
-    Some(KeyFact { role, hosts, ..fact })
+    Some(KeyFact { role, hosts, ..fact(&key) })
 }
 
 /// A key or certificate: its algorithm, and a blob at the start of `tail` that names the same; with the
 /// length of the blob.
-fn key(algorithm: &[u8], tail: &[u8]) -> Option<(KeyFact, usize)> {
+fn key(algorithm: &[u8], tail: &[u8]) -> Option<(PublicKey, usize)> {
     let length = tail.iter().position(u8::is_ascii_whitespace).unwrap_or(tail.len());
     let blob = data_encoding::BASE64.decode(tail.get(..length)?).ok()?;
     let key = PublicKey::from_wire(&blob)?;
-    if key.algorithm().as_bytes() != algorithm {
-        return None;
-    }
-    let fact = match certificate(&key) {
+    (key.algorithm().as_bytes() == algorithm).then_some((key, length))
+}
+
+/// What a blob is: a certificate, or a plain key.
+fn fact(key: &PublicKey) -> KeyFact {
+    match certificate(key) {
         Some(certificate) => certificate.fact(),
-        None => KeyFact::of(Role::Public, &key),
-    };
-    Some((fact, length))
+        None => KeyFact::of(Role::Public, key),
+    }
 }
 
 fn with_options(mut fact: KeyFact, options: &[u8], comment: &[u8]) -> KeyFact {
@@ -212,6 +236,26 @@ mod tests {
 
     fn blob(tail: &[u8]) -> String {
         data_encoding::BASE64.encode(&[b"\0\0\0\x0bssh-ed25519\0\0\0\x20".as_slice(), tail].concat())
+    }
+
+    #[test]
+    fn a_line_is_a_key_only_with_a_blob_that_names_its_algorithm() {
+        let blob = data_encoding::BASE64.encode(b"\0\0\0\x0bssh-ed25519\0\0\0\x01k");
+        let rsa = data_encoding::BASE64.encode(b"\0\0\0\x07ssh-rsa\0\0\0\x01\x03\0\0\0\x03\0\x80\x01");
+        let plain = format!("ssh-ed25519 {blob} bob@laptop");
+        let forced = format!("no-pty,command=\"echo 'Please login as \\\"u\\\" user'\" ssh-ed25519 {blob}");
+        let rsa = format!("ssh-rsa {rsa} x y");
+        let found = AuthorizedKey::of(plain.as_bytes()).unwrap();
+        assert_eq!(
+            (found.key.algorithm(), found.comment, found.options),
+            ("ssh-ed25519", &b"bob@laptop"[..], &b""[..])
+        );
+        assert!(AuthorizedKey::of(forced.as_bytes()).unwrap().options.starts_with(b"no-pty"));
+        let found = AuthorizedKey::of(rsa.as_bytes()).unwrap();
+        assert_eq!((found.key.bits(), found.comment), (Some(16), &b"x y"[..]));
+        for wrong in ["", "# ssh-ed25519 x", "ssh-ed25519 !!!", "ssh-rsa AAAA", "just words"] {
+            assert_eq!(AuthorizedKey::of(wrong.as_bytes()), None, "{wrong}");
+        }
     }
 
     #[test]

@@ -8,7 +8,7 @@
 use super::tree::Tree;
 use crate::error::Result;
 use crate::filesystem::Entry;
-use crate::format::hive::le32;
+use crate::format::le32;
 use crate::io::{ReadAt, check_range, read_vec};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -331,6 +331,7 @@ fn marvin32_seeded(seed: u64, data: &[u8]) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::format::fixture;
     use crate::format::hive::Hive;
 
     #[test]
@@ -345,16 +346,6 @@ mod tests {
         for (data, hash) in cases {
             assert_eq!(marvin32_seeded(seed, data), hash, "{data:?}");
         }
-    }
-
-    fn fixture(name: &str) -> Vec<u8> {
-        let path =
-            std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/leftovers/hives").join(name);
-        let packed = std::fs::read(path).unwrap();
-        let mut out = Vec::new();
-        let mut decoder = ruzstd::decoding::StreamingDecoder::new(packed.as_slice()).unwrap();
-        std::io::Read::read_to_end(&mut decoder, &mut out).unwrap();
-        out
     }
 
     /// Pages of a log: offset in the bins, content.
@@ -408,7 +399,7 @@ mod tests {
 
     /// A hive without the password that was cut off while the one with it was written, and its log.
     fn cut_off() -> (Vec<u8>, Vec<u8>, Pages, u32) {
-        let (clean, dirty) = (fixture("software-clean.zst"), fixture("software-dirty.zst"));
+        let (clean, dirty) = (fixture("hives/software-clean.zst"), fixture("hives/software-dirty.zst"));
         let pages = pages(&clean, &dirty);
         let bins = le32(&dirty, BINS_SIZE).unwrap();
         let mut hive = clean.clone();

@@ -173,7 +173,7 @@ impl Catalogue {
 
     /// Evaluates all checks over the file systems of one disk, in one walk of each. Leftovers come in a
     /// stable order, outcomes in that of the catalogue.
-    pub fn evaluate(&self, sources: &[Source], emit: &mut dyn FnMut(Leftover)) -> Vec<CheckOutcome> {
+    pub fn evaluate(&self, sources: &[Source]) -> (Vec<Leftover>, Vec<CheckOutcome>) {
         let mut collector = Collector::new(&self.checks);
         let sites = survey::survey(sources);
         let mut systems: Vec<&str> = sites.iter().filter_map(|site| site.system.os).map(Os::name).collect();
@@ -186,8 +186,6 @@ impl Catalogue {
                 }
             }
         }
-        let (leftovers, outcomes) = collector.finish(&systems);
-        leftovers.into_iter().for_each(emit);
-        outcomes
+        collector.finish(&systems)
     }
 }

@@ -35,11 +35,12 @@ use crate::record::{DiskMap, ExitReason, Header, HistoryLine, Record, Summary};
 use crate::redact::Redactor;
 use crate::rules::{RuleSet, Verdict};
 use crate::sweep::prefilter::Prefilter;
-use crate::sweep::{self, Candidate, Contents, Encoded, Event, Ground, Job, ResidentSweep};
+use crate::sweep::{self, Ahead, Candidate, Contents, Encoded, Event, Ground, Job, ResidentSweep};
 use map::{Count, MapBuilder};
 use rayon::iter::{IntoParallelIterator as _, ParallelIterator as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Rules and checks, loaded and compiled once for any number of images.
 #[derive(Debug)]
@@ -110,7 +111,6 @@ pub fn run(
             return Ok(summary);
         }
     };
-    let mut header = assemble::header(&name, &disk, engine);
     let (examined, verified) = std::thread::scope(|threads| {
         let verifier = options.verify.then(|| threads.spawn(|| verify::verify(&disk)));
         let examined = pool.install(|| examine(engine, &disk, options, observer));
@@ -125,6 +125,7 @@ pub fn run(
         outcome.gaps.sort();
     }
     outcome.name(&name);
+    let mut header = assemble::header(&name, &disk, engine);
     let redactor = outcome.clean(&mut header, options);
     emit(Record::Scan(&header))?;
     outcome.hand_on(emit)?;
@@ -205,8 +206,17 @@ fn examine(engine: &Engine, disk: &Disk, options: &Options, observer: &dyn Obser
     let first_outside = lands.len();
     lands.extend(outside.lands());
     let mut ground = Ground::new(lands);
-    let indexed: Vec<Indexed> =
-        (0..ground.lands.len()).into_par_iter().map(|land| index(engine, &ground, land)).collect();
+    let bytes: Arc<dyn ReadAt> = disk.image.clone();
+    let is_indexed = AtomicBool::new(false);
+    let (indexed, ahead) = rayon::join(
+        || {
+            let lands = (0..ground.lands.len()).into_par_iter();
+            let indexed: Vec<Indexed> = lands.map(|land| index(engine, &ground, land)).collect();
+            is_indexed.store(true, Ordering::Relaxed);
+            indexed
+        },
+        || sweep::ahead(bytes.as_ref(), options.unit, &engine.prefilter, &is_indexed),
+    );
     let (mut candidates, mut encoded) = (Vec::new(), Vec::new());
     let mut outcome = Outcome { gaps: disk.opaque_gaps(), ..Outcome::default() };
     outcome.gaps.extend(outside.gaps.iter().cloned());
@@ -240,7 +250,6 @@ fn examine(engine: &Engine, disk: &Disk, options: &Options, observer: &dyn Obser
         }
         Ok(())
     };
-    let bytes: Arc<dyn ReadAt> = disk.image.clone();
     let budget = disk.budget();
     let job = Job {
         disk: &bytes,
@@ -249,17 +258,18 @@ fn examine(engine: &Engine, disk: &Disk, options: &Options, observer: &dyn Obser
         unit: options.unit,
         start: 0,
         budget,
+        ahead: &ahead,
         watch: is_watched,
     };
     let coverage = sweep::sweep(&job, tools, &mut event)?;
-    let mut container = Coverage::default();
+    let (mut container, nothing) = (Coverage::default(), Ahead::default());
     for area in &outside.areas {
-        let job = Job { disk: &area.bytes, encoded: &[], start: area.base, ..job };
+        let job = Job { disk: &area.bytes, encoded: &[], start: area.base, ahead: &nothing, ..job };
         container.add(&area.counted(sweep::sweep(&job, tools, &mut event)?));
     }
     for area in &disk.nested {
         let Decoded { bytes, base: start, budget } = area;
-        let job = Job { disk: bytes, encoded: &[], start: *start, budget: *budget, ..job };
+        let job = Job { disk: bytes, encoded: &[], start: *start, budget: *budget, ahead: &nothing, ..job };
         let swept = sweep::sweep(&job, tools, &mut event)?;
         decoded = decoded.saturating_add(swept.scanned).saturating_add(swept.decoded);
     }
@@ -318,7 +328,8 @@ fn index(engine: &Engine, ground: &Ground, index: usize) -> Indexed {
     let map = ownership::index(filesystem, land.volume.size(), &mut |other| match other {
         Resident::Bytes { entry, stream, state } => residents.add(entry, stream, state),
         Resident::Encoded { entry, stream, state } => {
-            encoded.push(Encoded { land: index, entry: entry.id, stream, state, decoder: None });
+            let size = entry.streams.get(usize::from(stream)).map_or(0, |stream| stream.size);
+            encoded.push(Encoded { land: index, entry: entry.id, stream, state, size, decoder: None });
         }
         Resident::Problem { entry, error } => gaps.push(damaged(entry, &error)),
     });
@@ -347,29 +358,31 @@ fn conclude(
         .into_iter()
         .filter(|candidate| rules.get(candidate.rule).is_some_and(|rule| wanted(&rule.id, rule.category)))
         .collect();
-    let folded = fold::fold(candidates, rules, ground, options.per_file_max);
+    let possible = |verdict| verdict == Verdict::Possible && !options.all_verdicts;
+    let secrets = || {
+        let folded = fold::fold(candidates, rules, ground, options.per_file_max);
+        let mut assembler = assemble::Assembler::new((disk, outside), ground, engine, options);
+        let sure = folded.places.iter().filter(|place| !possible(place.candidate.verdict));
+        let mut findings: Vec<Finding> = sure.map(|place| assembler.secret(place)).collect();
+        assemble::join_pairs(&mut findings, rules);
+        (folded, findings, assembler)
+    };
+    let sources = std::mem::take(&mut outcome.sources);
+    // The checks do not need the secrets.
+    let ((folded, findings, mut assembler), (leftovers, checks)) =
+        rayon::join(secrets, || engine.catalogue.evaluate(&sources));
+    outcome.possible = u64::try_from(folded.places.len().saturating_sub(findings.len())).unwrap_or(u64::MAX);
     outcome.counted_only = folded.counted_only;
     outcome.gaps.extend(folded.gaps);
-    let possible = |verdict| verdict == Verdict::Possible && !options.all_verdicts;
-    let mut assembler = assemble::Assembler::new((disk, outside), ground, engine, options);
-    let mut findings = Vec::with_capacity(folded.places.len());
-    for place in &folded.places {
-        if possible(place.candidate.verdict) {
-            outcome.possible = outcome.possible.saturating_add(1);
-        } else {
-            findings.push(assembler.secret(place));
-        }
-    }
-    assemble::join_pairs(&mut findings, rules);
-    let sources = std::mem::take(&mut outcome.sources);
+    outcome.checks = checks;
     let mut twins = twins::Twins::new(findings);
-    outcome.checks = engine.catalogue.evaluate(&sources, &mut |leftover| {
+    for leftover in leftovers {
         if wanted(&leftover.check, crate::rules::Category::Leftover)
             && let Some(finding) = assembler.leftover(&sources, &leftover)
         {
             twins.add(finding, leftover.is_about_file);
         }
-    });
+    }
     let mut findings = twins.finish();
     proof::mark(&mut findings, ground);
     answers::excuse(outcome, &findings);

@@ -10,8 +10,7 @@ use super::outside::Shifted;
 use crate::container::{self, Image, OpenOptions, Unresolved};
 use crate::coverage::{Gap, GapKind};
 use crate::error::{Error, Kind, Result};
-use crate::filesystem::{DataRun, Entry, EntryKind, EntryState, FileSystem, Layout, Place, Recognised};
-use crate::filesystem::{Role, StreamName, Walked};
+use crate::filesystem::{DataRun, Entry, FileSystem, Layout, Place, Recognised, StreamName};
 use crate::io::{Backing, Extent, ReadAt, check_range, read_vec};
 use crate::location::{escape, layer_name};
 use crate::volume::{self, Segment, Volume, VolumeKind, VolumeReader};
@@ -124,23 +123,15 @@ fn find(outer: &OpenVolume) -> Vec<Found> {
     let mut found = Vec::new();
     let Some(filesystem) = outer.filesystem() else { return found };
     // What goes wrong here goes wrong again when the owners are indexed, and is reported then.
-    let _walked = filesystem.walk(&mut |walked| {
-        if let Walked::Entry(entry) = walked
-            && found.len() <= IMAGES_MAX
-        {
-            found.extend(look(outer, filesystem.as_ref(), entry));
-        }
-        ControlFlow::Continue(())
+    let _walked = filesystem.large_files(FILE_MIN, &mut |entry| {
+        found.extend(look(outer, filesystem.as_ref(), entry));
+        if found.len() > IMAGES_MAX { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     });
     found
 }
 
 fn look(outer: &OpenVolume, filesystem: &dyn FileSystem, entry: Entry) -> Option<Found> {
-    let is_file = entry.kind == EntryKind::File
-        && entry.state == EntryState::Allocated
-        && entry.role == Role::Content
-        && entry.size() >= FILE_MIN;
-    let stream = entry.stream(&StreamName::Data).filter(|_| is_file)?;
+    let stream = entry.stream(&StreamName::Data)?;
     let Layout::Runs(runs) = &stream.layout else { return None };
     // Most files are told by their first bytes where they lie, without opening them. A disk may begin with a
     // hole.

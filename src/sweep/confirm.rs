@@ -27,6 +27,8 @@ pub(super) struct Tools<'a> {
 pub(super) struct Bench {
     pub(super) hits: Vec<Hit>,
     pub(super) buffer: Vec<u8>,
+    /// Memory for decoded content.
+    pub(super) stream: Vec<u8>,
     pub(super) out: Vec<Candidate>,
     /// Places where bytes may be written as text, and how many runs deep the look is.
     pub(super) places: Vec<usize>,
@@ -122,6 +124,26 @@ impl ToDisk for Straight {
 struct Stitched<'a> {
     view: &'a View,
     land: &'a Land,
+}
+
+impl Stitched<'_> {
+    /// The bytes that were read from logical offset `start` on.
+    fn content<'a>(&'a self, land: usize, hold: &Hold, start: u64, bytes: &'a [u8]) -> Content<'a> {
+        let bounds = self.view.bounds();
+        Content {
+            land,
+            entry: hold.stream(),
+            state: self.land.state(hold),
+            bytes,
+            logical: start,
+            is_stream: hold.owner.is_some(),
+            at_start: start == bounds.start,
+            at_end: start.saturating_add(to_u64(bytes.len())) >= bounds.end,
+            member: None,
+            decoded: false,
+            to_disk: self,
+        }
+    }
 }
 
 impl ToDisk for Stitched<'_> {
@@ -279,21 +301,8 @@ impl Bench {
             view.1.read(land.reader.as_ref(), at.saturating_sub(before)..at.saturating_add(after));
         let position = to_usize(at.saturating_sub(start));
         if tools.stands(&bytes, hit, position) {
-            let bounds = view.1.bounds();
-            let to_disk = Stitched { view: &view.1, land };
-            let content = Content {
-                land: land_index,
-                entry: hold.stream(),
-                state: land.state(hold),
-                bytes: &bytes,
-                logical: start,
-                is_stream: hold.owner.is_some(),
-                at_start: start == bounds.start,
-                at_end: start.saturating_add(to_u64(bytes.len())) >= bounds.end,
-                member: None,
-                decoded: false,
-                to_disk: &to_disk,
-            };
+            let stitched = Stitched { view: &view.1, land };
+            let content = stitched.content(land_index, hold, start, &bytes);
             self.rules(tools, &content, hit, position);
         }
         self.view = Some(view);
@@ -319,21 +328,8 @@ impl Bench {
         let at = hold.logical_at(offset);
         let wanted = at.saturating_sub(reach)..at.saturating_add(reach);
         let (start, bytes) = view.1.read(land.reader.as_ref(), wanted);
-        let bounds = view.1.bounds();
-        let to_disk = Stitched { view: &view.1, land };
-        let content = Content {
-            land: stretch.land,
-            entry: hold.stream(),
-            state: land.state(&hold),
-            bytes: &bytes,
-            logical: start,
-            is_stream: hold.owner.is_some(),
-            at_start: start == bounds.start,
-            at_end: start.saturating_add(to_u64(bytes.len())) >= bounds.end,
-            member: None,
-            decoded: false,
-            to_disk: &to_disk,
-        };
+        let stitched = Stitched { view: &view.1, land };
+        let content = stitched.content(stretch.land, &hold, start, &bytes);
         look(self, &content, to_usize(at.saturating_sub(start)));
         self.view = Some(view);
     }

@@ -4,6 +4,7 @@
 //! search each unit for literals; only at a hit is the owner looked up and a window of its content cut.
 //! Content that does not lie on the disk as it is (resident, compressed) is matched on its own.
 
+mod ahead;
 pub mod blank;
 mod candidate;
 mod coded;
@@ -15,6 +16,7 @@ pub mod prefilter;
 mod stream;
 mod unit;
 
+pub use ahead::{Ahead, ahead};
 pub use candidate::Candidate;
 pub use escaped::literals;
 pub use ground::{Ground, Land};
@@ -35,6 +37,8 @@ use stream::{Residents, Whose};
 
 /// Units between two merges of their results: bounds what is held, and keeps the order.
 const BATCH: usize = 64;
+/// Decoded streams between two such merges: most are small, and a few may be as much work as the rest.
+const DECODED_BATCH: usize = 4096;
 
 /// A stream that is matched in decoded form, after the disk.
 #[derive(Clone, Copy, Debug)]
@@ -47,6 +51,8 @@ pub struct Encoded {
     pub stream: u16,
     /// State of its content.
     pub state: State,
+    /// Its size in bytes, which says what to begin with.
+    pub size: u64,
     /// What decodes its content; without one the content is matched as the file system gives it, and looked
     /// at for a decoder then.
     pub decoder: Option<&'static Decoder>,
@@ -107,7 +113,8 @@ impl<'a> ResidentSweep<'a> {
             && let decoder @ Some(_) = content::recognise(bytes)
             && inner::is_decoded(state)
         {
-            self.containers.push(Encoded { land: self.land, entry: entry.id, stream, state, decoder });
+            let (land, size) = (self.land, u64::try_from(bytes.len()).unwrap_or(u64::MAX));
+            self.containers.push(Encoded { land, entry: entry.id, stream, state, size, decoder });
         }
         if self.residents.add(entry, whose) {
             self.flush();
@@ -144,6 +151,8 @@ pub struct Job<'a> {
     pub start: u64,
     /// Bytes that may be swept; the rest of a disk that claims more is a gap.
     pub budget: u64,
+    /// What a search before this one has found.
+    pub ahead: &'a Ahead,
     /// Which members of decoded streams are told, by their path inside.
     pub watch: fn(&str) -> bool,
 }
@@ -157,7 +166,7 @@ pub fn sweep(
     (prefilter, detector): (&Prefilter, &Detector),
     emit: &mut dyn FnMut(Event) -> Result<()>,
 ) -> Result<Coverage> {
-    let Job { disk, ground, encoded, unit, start, budget, watch } = *job;
+    let Job { disk, ground, encoded, unit, start, budget, ahead, watch } = *job;
     let tools = Tools { ground, prefilter, detector };
     let benches = Benches::new();
     let mut coverage = Coverage::default();
@@ -184,7 +193,7 @@ pub fn sweep(
             .par_iter()
             .map(|range| {
                 benches.with(|bench| {
-                    let swept = unit::sweep(&tools, disk.as_ref(), range, bench);
+                    let swept = unit::sweep(&tools, (disk.as_ref(), ahead), range, bench);
                     (swept, std::mem::take(&mut bench.out), std::mem::take(&mut bench.cuts))
                 })
             })
@@ -217,19 +226,24 @@ pub fn sweep(
     // A unit that was swept twice has told of its files twice.
     queue.sort_by_key(|item| (item.land, item.entry, item.stream));
     queue.dedup_by_key(|item| (item.land, item.entry, item.stream));
-    for batch in queue.chunks(BATCH) {
-        let results: Vec<_> = batch
+    for batch in queue.chunks(DECODED_BATCH) {
+        // The large ones first: one that comes last would keep one thread busy and the others waiting.
+        let mut order: Vec<usize> = (0..batch.len()).collect();
+        order.sort_by_key(|&index| std::cmp::Reverse(batch.get(index).map(|item| item.size)));
+        let sweep = |index: usize, item: &Encoded| {
+            benches.with(|bench| {
+                let mut decoded = inner::sweep(&tools, item, bench, watch);
+                decoded.gaps.append(&mut bench.cuts);
+                (index, decoded, std::mem::take(&mut bench.out))
+            })
+        };
+        let mut results: Vec<_> = order
             .par_iter()
             .with_max_len(1)
-            .map(|item| {
-                benches.with(|bench| {
-                    let mut decoded = inner::sweep(&tools, item, bench, watch);
-                    decoded.gaps.append(&mut bench.cuts);
-                    (decoded, std::mem::take(&mut bench.out))
-                })
-            })
+            .filter_map(|&index| batch.get(index).map(|item| sweep(index, item)))
             .collect();
-        for ((decoded, candidates), item) in results.into_iter().zip(batch) {
+        results.sort_unstable_by_key(|(index, ..)| *index);
+        for ((_, decoded, candidates), item) in results.into_iter().zip(batch) {
             coverage.decoded = coverage.decoded.saturating_add(decoded.bytes);
             for gap in decoded.gaps {
                 emit(Event::Gap(gap))?;

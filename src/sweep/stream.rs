@@ -197,31 +197,48 @@ pub(super) fn sweep_reader(
     place: (&str, &dyn ToDisk),
     bench: &mut Bench,
 ) -> (u64, Result<()>) {
-    let (member, to_disk) = place;
+    // A container may have thousands of members: they share the memory.
+    let mut buffer = std::mem::take(&mut bench.stream);
+    buffer.resize(MARGIN.saturating_add(CHUNK).saturating_add(MARGIN), 0);
+    let swept = through_buffer(tools, reader, whose, place, bench, &mut buffer);
+    bench.stream = buffer;
+    swept
+}
+
+fn through_buffer(
+    tools: &Tools<'_>,
+    reader: &mut dyn Read,
+    whose: Whose,
+    (member, to_disk): (&str, &dyn ToDisk),
+    bench: &mut Bench,
+    buffer: &mut [u8],
+) -> (u64, Result<()>) {
     let reach = tools.prefilter.reach();
     let mut outcome = Ok(());
-    // Offset in the member of the first byte held, and how many of the bytes held were searched before.
-    let (mut logical, mut fresh, mut ended) = (0_u64, 0_usize, false);
-    let mut bytes = Vec::new();
+    // Bytes held, offset in the member of the first of them, and how many of them were searched before.
+    let (mut held, mut logical, mut fresh, mut ended) = (0_usize, 0_u64, 0_usize, false);
     loop {
-        let wanted = fresh.saturating_add(CHUNK).saturating_add(MARGIN).saturating_sub(bytes.len());
-        if !ended {
-            match (&mut *reader).take(to_u64(wanted)).read_to_end(&mut bytes) {
-                Ok(got) => ended = got < wanted,
+        let wanted = fresh.saturating_add(CHUNK).saturating_add(MARGIN).min(buffer.len());
+        while !ended && held < wanted {
+            match reader.read(buffer.get_mut(held..wanted).unwrap_or_default()) {
+                Ok(0) => ended = true,
+                Ok(got) => held = held.saturating_add(got).min(wanted),
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
                 Err(error) => {
                     ended = true;
                     outcome = Err(content::decode_error(error));
                 }
             }
         }
-        let end = if ended { bytes.len() } else { fresh.saturating_add(CHUNK).min(bytes.len()) };
+        let bytes = buffer.get(..held).unwrap_or_default();
+        let end = if ended { held } else { fresh.saturating_add(CHUNK).min(held) };
         let search = fresh.saturating_sub(reach)..end;
         if !blank::is_zero(bytes.get(search.clone()).unwrap_or_default()) {
             let content = Content {
                 land: whose.land,
                 entry: Some((whose.entry, whose.stream)),
                 state: Some(whose.state),
-                bytes: &bytes,
+                bytes,
                 logical,
                 is_stream: true,
                 at_start: logical == 0,
@@ -237,7 +254,8 @@ pub(super) fn sweep_reader(
         }
         // Windows and literals across the border need what lies before it.
         let dropped = end.saturating_sub(MARGIN);
-        bytes.drain(..dropped);
+        buffer.copy_within(dropped..held, 0);
+        held = held.saturating_sub(dropped);
         logical = logical.saturating_add(to_u64(dropped));
         fresh = end.saturating_sub(dropped);
     }

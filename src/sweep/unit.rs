@@ -1,6 +1,7 @@
 //! One unit of the sweep: a range of the disk, read piece by piece, with the seams that fall into it.
 
 use super::Encoded;
+use super::ahead::{Ahead, search};
 use super::blank;
 use super::coded;
 use super::confirm::{Bench, Tools, to_u64, to_usize};
@@ -44,6 +45,8 @@ struct Sweep<'a, 'b> {
     tools: &'a Tools<'a>,
     disk: &'a dyn ReadAt,
     bench: &'b mut Bench,
+    /// What is known of the unit's hits.
+    ahead: Option<&'a Ahead>,
     swept: Swept,
     /// The last bytes of the piece before, and where they end.
     tail: Vec<u8>,
@@ -51,8 +54,14 @@ struct Sweep<'a, 'b> {
 }
 
 /// Sweeps `range` of the disk; candidates go to the bench.
-pub(super) fn sweep(tools: &Tools<'_>, disk: &dyn ReadAt, range: &Range<u64>, bench: &mut Bench) -> Swept {
-    let mut sweep = Sweep { tools, disk, bench, swept: Swept::default(), tail: Vec::new(), tail_end: 0 };
+pub(super) fn sweep(
+    tools: &Tools<'_>,
+    (disk, ahead): (&dyn ReadAt, &Ahead),
+    range: &Range<u64>,
+    bench: &mut Bench,
+) -> Swept {
+    let (swept, ahead) = (Swept::default(), Some(ahead));
+    let mut sweep = Sweep { tools, disk, bench, ahead, swept, tail: Vec::new(), tail_end: 0 };
     sweep.load_tail(range.start);
     let mut at = range.start;
     while at < range.end {
@@ -120,6 +129,7 @@ impl Sweep<'_, '_> {
                         self.bench.out.truncate(before);
                         self.swept.coverage = counted;
                         self.swept.written.truncate(written);
+                        self.ahead = None;
                         self.copied(at..at.saturating_add(length));
                     }
                     at = at.saturating_add(length.max(1));
@@ -166,19 +176,14 @@ impl Sweep<'_, '_> {
         let skew = to_usize(disk % to_u64(blank::BLOCK));
         let mut scanned = 0_u64;
         let mut places = std::mem::take(&mut self.bench.places);
+        let known = self.ahead.and_then(|ahead| ahead.hits(disk, bytes.len()));
+        self.bench.hits.extend_from_slice(known.unwrap_or_default());
         for range in blank::written(bytes, skew) {
             scanned = scanned.saturating_add(to_u64(range.len()));
             let start = disk.saturating_add(to_u64(range.start));
             self.written(start..start.saturating_add(to_u64(range.len())));
-            // A literal in UTF-16 may have its first or last zero byte in a blank block.
-            let from = range.start.saturating_sub(1);
-            let to = range.end.saturating_add(1).min(bytes.len());
-            if let Some(part) = bytes.get(from..to) {
-                let first = self.bench.hits.len();
-                self.tools.prefilter.scan(part, &mut self.bench.hits);
-                for hit in self.bench.hits.get_mut(first..).unwrap_or_default() {
-                    hit.offset = hit.offset.saturating_add(from);
-                }
+            if known.is_none() {
+                search(self.tools.prefilter, bytes, &range, &mut self.bench.hits);
             }
             coded::places(bytes, range, &mut places);
         }
@@ -236,6 +241,7 @@ impl Sweep<'_, '_> {
                         entry: owner.entry(),
                         stream: owner.stream,
                         state: owner.state,
+                        size: owner.end,
                         decoder,
                     });
                 }

@@ -5,39 +5,15 @@ a file system leaves behind, its twin without tokens, and where each token is.
 The kernel writes, removes, truncates and renames; debugfs makes the file in pieces and says which blocks are whose;
 what no program writes any more (slack, bytes below reserved blocks) is put there by offset. Needs root, loop mounts,
 e2fsprogs, util-linux and zstd. Run it in this folder."""
-import base64, hashlib, json, os, re, shutil, struct, subprocess, sys, tempfile
+import json, os, re, shutil, struct, sys, tempfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(HERE, '..'))
+from planting import Planting, patch, put, run
+
 BLOCK = 1024
-FILL = b'nothing to see here, move along\n'
-PLANTED = True
-
-
-def run(*command, **options):
-    return subprocess.run(command, check=True, capture_output=True, text=True, **options).stdout
-
-
-def token(label):
-    """An access key id of its own for each label; without tokens, as many harmless letters."""
-    if not PLANTED:
-        return b'move along now, pleas'[:20]
-    return b'AKIA' + base64.b32encode(hashlib.sha256(label.encode()).digest())[:16]
-
-
-def body(size, *places):
-    """`size` bytes of text with tokens at offsets: (offset, label)."""
-    text = bytearray((FILL * (size // len(FILL) + 1))[:size])
-    for offset, label in places:
-        text[offset - 1:offset + 21] = b' ' + token(label) + b' '
-    return bytes(text)
-
-
-def put(root, path, content):
-    full = root + path
-    os.makedirs(os.path.dirname(full), exist_ok=True)
-    with open(full, 'wb') as file:
-        file.write(content)
-        os.fsync(file.fileno())
+PLANTING = Planting()
+token, body, expect = PLANTING.token, PLANTING.body, PLANTING.expect
 
 
 def debugfs(image, *commands):
@@ -53,20 +29,6 @@ def blocks(image, path):
             first, last, block = int(found.group(1)), int(found.group(2)), int(found.group(3))
             out += [(logical, block + logical - first, found.group(6) == 'Uninit') for logical in range(first, last + 1)]
     return out
-
-
-def patch(image, offset, content):
-    with open(image, 'r+b') as file:
-        file.seek(offset)
-        file.write(content)
-
-
-TRUTH = []
-
-
-def expect(label, state, path=None, **more):
-    if PLANTED:
-        TRUTH.append({'label': label, 'token': token(label).decode(), 'state': state, 'path': path, **more})
 
 
 def pieces(image, work):
@@ -180,14 +142,7 @@ def make(name):
                         ('deleted end', '/gone/large.bin'), ('deleted directory', '/gone-dir/sub/inside.txt'),
                         ('cut off', '/cut.log'), ('renamed over', '/config'), ('written anew', '/anew')]:
         expect(label, 'deleted', path)
-    run('zstd', '-q', '-f', '-19', image, '-o', os.path.join(HERE, name + '.img.zst'))
-    if PLANTED:
-        with open(os.path.join(HERE, name + '.jsonl'), 'w') as file:
-            file.writelines(json.dumps(line) + '\n' for line in TRUTH)
-        content = open(image, 'rb').read()
-        for line in TRUTH:
-            if content.count(line['token'].encode()) == 0 and not line['label'].startswith('seam'):
-                sys.exit('%s is nowhere on the volume' % line['label'])
+    PLANTING.pack(image, os.path.join(HERE, name), ('seam',))
     shutil.rmtree(work)
 
 
@@ -228,5 +183,5 @@ def overwritten():
 
 make('planted')
 overwritten()
-PLANTED = False
+PLANTING.planted = False
 make('control')

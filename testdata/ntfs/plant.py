@@ -4,44 +4,15 @@ file system leaves behind, its twin without tokens, and where each token is.
 
 ntfs-3g writes, removes and compresses; istat says which clusters are whose; what no free program writes (record slack,
 $LogFile, a change journal's records) is put there by offset. Needs root, ntfs-3g, sleuthkit, python3 and zstd."""
-import base64, hashlib, json, os, re, shutil, struct, subprocess, sys, tempfile
+import hashlib, os, re, shutil, struct, sys, tempfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(HERE, '..'))
+from planting import Planting, patch, put, run
+
 CLUSTER = 1024
-FILL = b'nothing to see here, move along\n'
-PLANTED = True
-TRUTH = []
-
-
-def run(*command, **options):
-    return subprocess.run(command, check=True, capture_output=True, text=options.pop('text', True), **options).stdout
-
-
-def token(label):
-    """An access key id of its own for each label; without tokens, as many harmless letters."""
-    if not PLANTED:
-        return b'move along now, pleas'[:20]
-    return b'AKIA' + base64.b32encode(hashlib.sha256(b'ntfs ' + label.encode()).digest())[:16]
-
-
-def body(size, *places):
-    """`size` bytes of text with tokens at offsets: (offset, label)."""
-    text = bytearray((FILL * (size // len(FILL) + 1))[:size])
-    for offset, label in places:
-        text[offset - 1:offset + 21] = b' ' + token(label) + b' '
-    return bytes(text)
-
-
-def put(root, path, content):
-    full = root + path
-    os.makedirs(os.path.dirname(full), exist_ok=True)
-    with open(full, 'wb') as file:
-        file.write(content)
-
-
-def expect(label, state, path=None, **more):
-    if PLANTED:
-        TRUTH.append({'label': label, 'token': token(label).decode(), 'state': state, 'path': path, **more})
+PLANTING = Planting(b'ntfs ')
+token, body, expect = PLANTING.token, PLANTING.body, PLANTING.expect
 
 
 def noise(size):
@@ -108,12 +79,6 @@ def clusters(image, inode, name='N/A'):
 def number(image, path):
     found = re.search(r'(\d+)-128-\d+:\t%s$' % re.escape(path), run('fls', '-r', '-p', image), re.M)
     return int(found.group(1))
-
-
-def patch(image, offset, content):
-    with open(image, 'r+b') as file:
-        file.seek(offset)
-        file.write(content)
 
 
 def record_place(image, inode):
@@ -195,20 +160,14 @@ def make(name):
     then(mount)
     run('umount', mount)
     by_offset(image)
-    run('zstd', '-q', '-f', '-19', image, '-o', os.path.join(HERE, name + '.img.zst'))
-    if PLANTED:
-        with open(os.path.join(HERE, name + '.jsonl'), 'w') as file:
-            file.writelines(json.dumps(line) + '\n' for line in TRUTH)
-        content = open(image, 'rb').read()
-        for line in TRUTH:
-            is_split = line['label'].startswith(('resident', 'compressed'))
-            if content.count(line['token'].encode()) == 0 and not is_split:
-                sys.exit('%s is nowhere on the volume' % line['label'])
-        split = [line for line in TRUTH if line['label'].startswith('resident ') and line['token'].encode() not in content]
+    content = PLANTING.pack(image, os.path.join(HERE, name), ('resident', 'compressed'))
+    if PLANTING.planted:
+        resident = [line for line in PLANTING.truth if line['label'].startswith('resident ')]
+        split = [line for line in resident if line['token'].encode() not in content]
         assert split, 'no token lies over the end of a stride'
     shutil.rmtree(work)
 
 
 make('planted')
-PLANTED = False
+PLANTING.planted = False
 make('control')

@@ -1,19 +1,10 @@
 //! The program itself: arguments, outputs, exit codes.
 
+use crate::support::program;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 use tempfile::TempDir;
-
-/// Runs the program in `directory`.
-fn run(directory: &Path, arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_residue"))
-        .args(arguments)
-        .current_dir(directory)
-        .stdin(Stdio::null())
-        .output()
-        .unwrap()
-}
 
 fn code(output: &Output) -> i32 {
     output.status.code().unwrap_or_else(|| panic!("{output:?}"))
@@ -43,7 +34,7 @@ fn what_does_not_open_ends_with_2_and_one_line_that_names_it() {
     fs::create_dir(folder.path().join("directory")).unwrap();
     for image in ["missing.raw", "empty.raw", "directory"] {
         for command in ["scan", "info", "ls", "crosscheck"] {
-            let output = run(folder.path(), &[command, image]);
+            let output = program(folder.path(), &[command, image]);
             assert_eq!(code(&output), 2, "{command} {image}: {output:?}");
             let message = stderr(&output);
             assert_eq!(message.lines().count(), 1, "{command} {image}: {message}");
@@ -55,15 +46,15 @@ fn what_does_not_open_ends_with_2_and_one_line_that_names_it() {
 #[test]
 fn a_disk_without_any_known_structure_is_incomplete_unless_gaps_are_accepted() {
     let folder = folder();
-    assert_eq!(code(&run(folder.path(), &["scan", "noise.raw"])), 3);
-    assert_eq!(code(&run(folder.path(), &["scan", "--accept-gaps", "noise.raw"])), 0);
-    assert_eq!(code(&run(folder.path(), &["info", "noise.raw"])), 3);
+    assert_eq!(code(&program(folder.path(), &["scan", "noise.raw"])), 3);
+    assert_eq!(code(&program(folder.path(), &["scan", "--accept-gaps", "noise.raw"])), 0);
+    assert_eq!(code(&program(folder.path(), &["info", "noise.raw"])), 3);
 }
 
 #[test]
 fn of_several_images_the_unreadable_one_decides_and_the_others_are_still_scanned() {
     let folder = folder();
-    let output = run(folder.path(), &["scan", "--format", "jsonl", "missing.raw", "noise.raw"]);
+    let output = program(folder.path(), &["scan", "--format", "jsonl", "missing.raw", "noise.raw"]);
     assert_eq!(code(&output), 2);
     let lines = stdout(&output);
     assert!(lines.contains("\"exit_reason\":\"unreadable\""), "{lines}");
@@ -74,10 +65,10 @@ fn of_several_images_the_unreadable_one_decides_and_the_others_are_still_scanned
 fn wrong_arguments_end_with_2_and_help_with_0() {
     let folder = folder();
     for wrong in [&["scan"][..], &["scan", "--threads", "x", "zeros.raw"], &["nonsense"]] {
-        assert_eq!(code(&run(folder.path(), wrong)), 2, "{wrong:?}");
+        assert_eq!(code(&program(folder.path(), wrong)), 2, "{wrong:?}");
     }
     for right in [&["--help"][..], &["scan", "--help"], &["--version"], &["cat", "--help"]] {
-        assert_eq!(code(&run(folder.path(), right)), 0, "{right:?}");
+        assert_eq!(code(&program(folder.path(), right)), 0, "{right:?}");
     }
 }
 
@@ -93,12 +84,12 @@ fn cat_writes_exactly_the_range_asked_for() {
         (&["cat", "noise.raw", "disk", "--offset", "7", "--length", "2"], 7..9),
     ];
     for (arguments, range) in cases {
-        let output = run(folder.path(), arguments);
+        let output = program(folder.path(), arguments);
         assert_eq!(code(&output), 0, "{arguments:?}: {output:?}");
         assert!(output.stdout == disk[range], "{arguments:?}");
     }
     for wrong in ["disk @ 1048577", "disk @ 0+1048577", "p9", "p9:/etc/shadow", "inode:x", ""] {
-        let output = run(folder.path(), &["cat", "noise.raw", wrong]);
+        let output = program(folder.path(), &["cat", "noise.raw", wrong]);
         assert_eq!(code(&output), 2, "{wrong}: {output:?}");
         assert!(output.stdout.is_empty(), "{wrong}");
         assert_eq!(stderr(&output).lines().count(), 1, "{wrong}");
@@ -111,13 +102,13 @@ fn an_output_file_is_never_replaced_without_force_and_never_half_written() {
     let file = folder.path().join("out.jsonl");
     fs::write(&file, "mine").unwrap();
     let again = ["scan", "zeros.raw", "--accept-gaps", "-o", "jsonl:out.jsonl"];
-    let output = run(folder.path(), &again);
+    let output = program(folder.path(), &again);
     assert_eq!(code(&output), 2);
     assert!(stderr(&output).contains("--force"), "{}", stderr(&output));
     assert_eq!(fs::read_to_string(&file).unwrap(), "mine");
-    run(folder.path(), &[&again[..], &["--force"]].concat());
+    program(folder.path(), &[&again[..], &["--force"]].concat());
     assert!(fs::read_to_string(&file).unwrap().starts_with("{\"type\":\"scan\""));
-    let output = run(folder.path(), &["scan", "zeros.raw", "-o", "no/such/directory/out.jsonl"]);
+    let output = program(folder.path(), &["scan", "zeros.raw", "-o", "no/such/directory/out.jsonl"]);
     assert_eq!(code(&output), 2);
     let left: Vec<PathBuf> = fs::read_dir(folder.path())
         .unwrap()
@@ -130,11 +121,11 @@ fn an_output_file_is_never_replaced_without_force_and_never_half_written() {
 #[test]
 fn several_reports_are_written_by_one_run_and_standard_output_stays_empty() {
     let folder = folder();
-    let output = run(folder.path(), &["scan", "noise.raw", "-o", "jsonl:a.jsonl", "-o", "text:a.txt"]);
+    let output = program(folder.path(), &["scan", "noise.raw", "-o", "jsonl:a.jsonl", "-o", "text:a.txt"]);
     assert_eq!(code(&output), 3);
     assert!(output.stdout.is_empty());
     assert!(fs::read_to_string(folder.path().join("a.txt")).unwrap().contains("INCOMPLETE"));
-    let same = run(folder.path(), &["scan", "noise.raw", "-o", "jsonl:b", "-o", "text:b"]);
+    let same = program(folder.path(), &["scan", "noise.raw", "-o", "jsonl:b", "-o", "text:b"]);
     assert_eq!(code(&same), 2);
 }
 
@@ -156,9 +147,9 @@ fn a_reader_that_goes_away_ends_the_program_without_a_word() {
 #[test]
 fn completions_and_the_manual_page_name_every_command() {
     let folder = folder();
-    let page = stdout(&run(folder.path(), &["man"]));
+    let page = stdout(&program(folder.path(), &["man"]));
     for shell in ["bash", "zsh", "fish"] {
-        let script = stdout(&run(folder.path(), &["completions", shell]));
+        let script = stdout(&program(folder.path(), &["completions", shell]));
         for command in ["scan", "info", "ls", "cat", "crosscheck", "keys", "rules", "checks", "explain"] {
             assert!(script.contains(command), "{shell}: {command}");
             assert!(page.contains(command), "man: {command}");
@@ -170,7 +161,7 @@ fn completions_and_the_manual_page_name_every_command() {
 fn a_key_for_fingerprints_has_to_be_long_enough() {
     let folder = folder();
     fs::write(folder.path().join("short.key"), "0123456789").unwrap();
-    let output = run(folder.path(), &["scan", "--key", "short.key", "zeros.raw"]);
+    let output = program(folder.path(), &["scan", "--key", "short.key", "zeros.raw"]);
     assert_eq!(code(&output), 2);
     assert!(stderr(&output).contains("at least 16 bytes, found 10"), "{}", stderr(&output));
 }
@@ -184,7 +175,7 @@ fn the_cost_of_rules_is_counted_keyword_by_keyword() {
     text.push_str("https://deploy:kq7Zt2VbX9sLm4@registry.corp-internal.net/v2\n");
     text.push_str(&"\n".repeat(4096));
     fs::write(folder.path().join("text.raw"), text).unwrap();
-    let output = run(folder.path(), &["rules", "cost", "text.raw", "--top", "4000"]);
+    let output = program(folder.path(), &["rules", "cost", "text.raw", "--top", "4000"]);
     assert_eq!(code(&output), 0, "{}", stderr(&output));
     let text = stdout(&output);
     let (rules, keywords) = text.split_once("keyword\n").unwrap();
@@ -196,5 +187,5 @@ fn the_cost_of_rules_is_counted_keyword_by_keyword() {
     let (hits, runs) = (rule[1] * 0.0082, rule[2] * 0.0082);
     assert!((100.0..102.5).contains(&hits) && (0.9..25.0).contains(&runs) && rule[3] == 1.0, "{rule:?}");
     assert_eq!(keyword[0], rule[1]);
-    assert_eq!(code(&run(folder.path(), &["rules", "cost", "missing.raw"])), 2);
+    assert_eq!(code(&program(folder.path(), &["rules", "cost", "missing.raw"])), 2);
 }

@@ -1,10 +1,9 @@
 //! What lies in archives and compressed files is found, and what is hostile among them is bounded and named.
 
-use crate::support::{Scanned, fixture, image, scan};
+use crate::support::{Random, Scanned, fixture, found, image, scan, tokens_only};
 use residue::content::{self, Limits};
 use residue::coverage::GapKind;
 use residue::error::Kind;
-use residue::scan::Options;
 use std::collections::BTreeSet;
 use std::io::{Read as _, Write as _};
 use std::sync::OnceLock;
@@ -17,24 +16,7 @@ fn scanned() -> &'static Scanned {
 
 fn scan_with(threads: usize, unit: u64) -> Scanned {
     let file = image(&fixture("content/nested.img"));
-    let only = vec!["aws-access-key-id".into()];
-    let options =
-        Options { show_secrets: true, all_verdicts: true, only, threads, unit, ..Options::default() };
-    scan(file.path(), &options)
-}
-
-/// Path, member and end of the secret of each finding.
-fn found(scanned: &Scanned) -> BTreeSet<(String, String, String)> {
-    let place = scanned.findings.iter().map(|finding| {
-        let secret = finding.secret_shown.as_deref().unwrap();
-        let place = &finding.place;
-        (
-            place.path.clone().unwrap_or_default(),
-            place.member.clone().unwrap_or_default(),
-            secret[17..].into(),
-        )
-    });
-    place.collect()
+    scan(file.path(), &tokens_only(threads, unit))
 }
 
 #[test]
@@ -238,13 +220,8 @@ fn a_cpio_archive_behind_another_is_read_in_whatever_form_it_is() {
 #[test]
 fn damage_anywhere_never_panics_and_is_never_unbounded() {
     let volume = fixture("content/nested.img");
-    let mut seed = 1_u64;
-    let mut random = || {
-        seed ^= seed << 13;
-        seed ^= seed >> 7;
-        seed ^= seed << 17;
-        seed
-    };
+    let mut random = Random(1);
+    let mut random = move || random.next();
     // Files start at blocks: each that a decoder knows is decoded whole and with bytes replaced.
     let limits = Limits { bytes_free: 1 << 16, ratio_max: 1, ..Limits::default() };
     let mut decoded = 0;

@@ -1,7 +1,7 @@
 //! What lies in databases, logs, hives, packages, documents and coded text is found under its member, and only
 //! there; what is hostile among them ends.
 
-use crate::support::{Scanned, fixture, image, scan};
+use crate::support::{Random, Scanned, fixture, found, image, scan, tokens_only};
 use residue::content::{self, Limits};
 use residue::coverage::GapKind;
 use residue::error::Kind;
@@ -14,29 +14,12 @@ use std::time::Duration;
 /// A volume of files that `testdata/content/decoders/make.sh` makes.
 fn scan_of(name: &str, threads: usize, unit: u64) -> Scanned {
     let file = image(&fixture(&format!("content/decoders/{name}.img")));
-    let only = vec!["aws-access-key-id".into()];
-    let options =
-        Options { show_secrets: true, all_verdicts: true, only, threads, unit, ..Options::default() };
-    scan(file.path(), &options)
+    scan(file.path(), &tokens_only(threads, unit))
 }
 
 fn planted() -> &'static Scanned {
     static SCANNED: OnceLock<Scanned> = OnceLock::new();
     SCANNED.get_or_init(|| scan_of("planted", 2, 1 << 20))
-}
-
-/// Path, member and end of the secret of each finding.
-fn found(scanned: &Scanned) -> BTreeSet<(String, String, String)> {
-    let place = scanned.findings.iter().map(|finding| {
-        let secret = finding.secret_shown.as_deref().unwrap();
-        let place = &finding.place;
-        (
-            place.path.clone().unwrap_or_default(),
-            place.member.clone().unwrap_or_default(),
-            secret[17..].into(),
-        )
-    });
-    place.collect()
 }
 
 #[test]
@@ -198,13 +181,8 @@ fn files() -> Vec<Vec<u8>> {
 
 #[test]
 fn damage_anywhere_ends_soon_and_without_a_panic() {
-    let mut seed = 7_u64;
-    let mut random = || {
-        seed ^= seed << 13;
-        seed ^= seed >> 7;
-        seed ^= seed << 17;
-        seed
-    };
+    let mut random = Random(7);
+    let mut random = move || random.next();
     let files = files();
     assert!(files.len() > 25, "{}", files.len());
     for file in &files {

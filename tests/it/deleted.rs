@@ -1,15 +1,13 @@
 //! What file systems leave behind: volumes with a token in every such place, made by the kernel, ntfs-3g and
 //! debugfs, each beside a twin without tokens. `planted.jsonl` says where each token is.
 
-use crate::support::{fixture, image, scan, testdata};
+use crate::support::{fixture, image, program, scan, testdata};
 use residue::finding::Finding;
 use residue::io::Access;
 use residue::location::{State, unescape};
 use residue::scan::Options;
 use serde_json::Value;
 use std::fs;
-use std::path::Path;
-use std::process::{Command, Output, Stdio};
 use tempfile::TempDir;
 
 const VOLUMES: [&str; 2] = ["ext4", "ntfs"];
@@ -233,16 +231,6 @@ fn each_state_has_a_remedy_of_its_own_and_special_files_are_named() {
     }
 }
 
-/// Runs the program in `directory`.
-fn run(directory: &Path, arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_residue"))
-        .args(arguments)
-        .current_dir(directory)
-        .stdin(Stdio::null())
-        .output()
-        .unwrap()
-}
-
 fn folder(volume: &str) -> TempDir {
     let folder = TempDir::new().unwrap();
     fs::write(folder.path().join("disk.img"), fixture(&format!("{volume}/planted.img"))).unwrap();
@@ -257,7 +245,7 @@ fn every_reported_place_opens_again_at_the_token() {
         assert!(!scanned.findings.is_empty());
         for finding in &scanned.findings {
             let place = format!("{}+20", residue::report::words::place(&finding.place));
-            let output = run(folder.path(), &["cat", "disk.img", &place]);
+            let output = program(folder.path(), &["cat", "disk.img", &place]);
             let token = finding.secret_shown.clone().unwrap();
             // A record's bytes on the disk have fixups in them; the stream itself has not.
             assert_eq!(String::from_utf8_lossy(&output.stdout), token, "{volume}: {place}: {output:?}");
@@ -268,7 +256,7 @@ fn every_reported_place_opens_again_at_the_token() {
 #[test]
 fn cat_opens_deleted_files_by_path_and_slack_behind_a_file() {
     let folder = folder("ext4");
-    let cat = |arguments: &[&str]| run(folder.path(), &[&["cat", "disk.img"], arguments].concat());
+    let cat = |arguments: &[&str]| program(folder.path(), &[&["cat", "disk.img"], arguments].concat());
     let gone = cat(&["/gone-dir/sub/inside.txt"]);
     assert_eq!(gone.stdout.len(), 2000, "{gone:?}");
     // A part of this one is another file's by now, and is an error, not zeros.
@@ -293,7 +281,7 @@ fn cat_opens_deleted_files_by_path_and_slack_behind_a_file() {
 #[test]
 fn former_states_are_listed_by_number_and_open_again() {
     let folder = folder("ext4");
-    let listed = run(folder.path(), &["ls", "disk.img", "--deleted", "--format", "jsonl"]);
+    let listed = program(folder.path(), &["ls", "disk.img", "--deleted", "--format", "jsonl"]);
     let lines: Vec<Value> = String::from_utf8(listed.stdout)
         .unwrap()
         .lines()
@@ -304,9 +292,9 @@ fn former_states_are_listed_by_number_and_open_again() {
     assert_eq!((&cut["inode"], &cut["version"]), (&live["inode"], &Value::from(1)));
     assert!(lines.iter().all(|line| line["inode"].as_u64().unwrap() < 1 << 32));
     let place = format!("inode:{}#1 @ 30000+20", cut["inode"]);
-    let output = run(folder.path(), &["cat", "disk.img", &place]);
+    let output = program(folder.path(), &["cat", "disk.img", &place]);
     assert!(output.stdout.starts_with(b"AKIA"), "{place}: {output:?}");
-    let text = run(folder.path(), &["ls", "disk.img", "--deleted"]);
+    let text = program(folder.path(), &["ls", "disk.img", "--deleted"]);
     let text = String::from_utf8(text.stdout).unwrap();
     assert!(text.contains(&format!("{}#1", cut["inode"])) && text.contains("no longer has"), "{text}");
 }
@@ -321,14 +309,14 @@ fn members_of_archives_open_by_path() {
     assert!(members.len() > 20, "{}", members.len());
     for finding in members {
         let place = format!("{}+20", residue::report::words::place(&finding.place));
-        let output = run(folder.path(), &["cat", "disk.img", &place]);
+        let output = program(folder.path(), &["cat", "disk.img", &place]);
         let token = finding.secret_shown.clone().unwrap();
         assert_eq!(String::from_utf8_lossy(&output.stdout), token, "{place}: {output:?}");
     }
     let path =
         scanned.findings.iter().find_map(|f| f.place.member.as_ref().and(f.place.path.clone())).unwrap();
     for wrong in [format!("{path}!/no such member"), format!("{path}!/")] {
-        let output = run(folder.path(), &["cat", "disk.img", &wrong]);
+        let output = program(folder.path(), &["cat", "disk.img", &wrong]);
         assert_eq!((output.status.code(), output.stdout.len()), (Some(2), 0), "{wrong}: {output:?}");
     }
 }
@@ -338,7 +326,7 @@ fn recovered_files_are_written_once_under_harmless_names_with_a_list() {
     for volume in VOLUMES {
         let folder = folder(volume);
         let arguments = ["scan", "disk.img", "--only", "aws-access-key-id", "--recover", "out", "--quiet"];
-        let output = run(folder.path(), &arguments);
+        let output = program(folder.path(), &arguments);
         assert_eq!(output.status.code(), Some(1), "{output:?}");
         let out = folder.path().join("out");
         let manifest = fs::read_to_string(out.join("manifest.jsonl")).unwrap();
@@ -356,13 +344,13 @@ fn recovered_files_are_written_once_under_harmless_names_with_a_list() {
         for fact in truth(volume) {
             assert!(seen.contains(fact["token"].as_str().unwrap()), "{volume}: {fact}");
         }
-        let again = run(folder.path(), &arguments);
+        let again = program(folder.path(), &arguments);
         assert_eq!(again.status.code(), Some(2), "{again:?}");
         assert!(String::from_utf8_lossy(&again.stderr).contains("new or empty"), "{again:?}");
         #[cfg(unix)]
         {
             std::os::unix::fs::symlink("elsewhere", folder.path().join("link")).unwrap();
-            let linked = run(folder.path(), &["scan", "disk.img", "--recover", "link", "--quiet"]);
+            let linked = program(folder.path(), &["scan", "disk.img", "--recover", "link", "--quiet"]);
             assert_eq!(linked.status.code(), Some(2), "{linked:?}");
             assert!(!folder.path().join("elsewhere").exists());
         }
@@ -377,7 +365,7 @@ fn sha256(bytes: &[u8]) -> String {
 #[test]
 fn names_of_records_that_are_gone_come_from_the_change_journal() {
     let folder = folder("ntfs");
-    let listed = run(folder.path(), &["ls", "disk.img", "--deleted", "--format", "jsonl"]);
+    let listed = program(folder.path(), &["ls", "disk.img", "--deleted", "--format", "jsonl"]);
     let text = String::from_utf8(listed.stdout).unwrap();
     let notes = |path: &str| -> Vec<String> {
         let lines = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());

@@ -2,45 +2,21 @@
 //!
 //! `testdata/volumes/make-fat.sh` makes the volumes through the kernel's own file systems.
 
-use crate::support::{fixture, real_image, scan, sparse_image, testdata, token};
+use crate::support::{Random, fixture, opened, real_image, scan, sparse_image, testdata, token, walk};
 use residue::filesystem::{
-    Entry, EntryKind, EntryState, FileSystem, Place, Recognised, StreamName, Walked, recognise,
+    Entry, EntryKind, EntryState, FileSystem, Place, Recognised, StreamName, recognise,
 };
 use residue::io::{ReadAt, read_vec};
 use residue::location::State;
 use residue::scan::Options;
 use sha2::{Digest as _, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
-use std::ops::ControlFlow;
 use std::sync::Arc;
 
 const VOLUMES: [&str; 4] = ["fat12", "fat16", "fat32", "exfat"];
 
 fn volume(name: &str) -> Vec<u8> {
     fixture(&format!("volumes/{name}.volume"))
-}
-
-fn open(bytes: Vec<u8>) -> Arc<dyn FileSystem> {
-    let volume: Arc<dyn ReadAt> = Arc::new(bytes);
-    match recognise(&volume) {
-        Recognised::Opened(filesystem) => filesystem,
-        other => panic!("{other:?}"),
-    }
-}
-
-/// All entries, and what could not be read.
-fn walk(filesystem: &dyn FileSystem) -> (Vec<Entry>, Vec<String>) {
-    let (mut entries, mut problems) = (Vec::new(), Vec::new());
-    filesystem
-        .walk(&mut |walked| {
-            match walked {
-                Walked::Entry(entry) => entries.push(entry),
-                Walked::Problem { error, .. } => problems.push(error.to_string()),
-            }
-            ControlFlow::Continue(())
-        })
-        .unwrap();
-    (entries, problems)
 }
 
 fn digest(filesystem: &dyn FileSystem, entry: &Entry) -> Option<String> {
@@ -85,7 +61,7 @@ fn truth(name: &str) -> Vec<Line> {
 #[test]
 fn live_files_are_those_of_the_kernel_to_the_last_byte() {
     for name in VOLUMES {
-        let filesystem = open(volume(name));
+        let filesystem = opened(volume(name));
         let (entries, problems) = walk(filesystem.as_ref());
         assert!(problems.is_empty(), "{name}: {problems:?}");
         assert_eq!(filesystem.facts().kind, name);
@@ -107,7 +83,7 @@ fn live_files_are_those_of_the_kernel_to_the_last_byte() {
 #[test]
 fn removed_files_are_recovered_where_the_sleuth_kit_recovers_them() {
     for name in VOLUMES {
-        let filesystem = open(volume(name));
+        let filesystem = opened(volume(name));
         let (entries, _) = walk(filesystem.as_ref());
         let entries: BTreeMap<u64, &Entry> = entries.iter().map(|entry| (entry.id.0, entry)).collect();
         let removed: Vec<_> = truth(name).into_iter().filter(|line| line.by == "tsk-deleted").collect();
@@ -148,7 +124,7 @@ fn removed_files_are_recovered_where_the_sleuth_kit_recovers_them() {
 #[test]
 fn numbers_are_those_of_the_sleuth_kit() {
     for name in VOLUMES {
-        let filesystem = open(volume(name));
+        let filesystem = opened(volume(name));
         let live = truth(name).into_iter().filter(|line| line.by == "tsk-live");
         for line in live.filter(|line| !line.path.starts_with("/$") && line.size > 0) {
             let entry = filesystem.entry(residue::filesystem::EntryId(line.number.unwrap())).unwrap();
@@ -165,7 +141,7 @@ fn a_volume_of_another_project_is_read_like_the_sleuth_kit_reads_it() {
     let mut plain = bytes;
     plain[3..11].copy_from_slice(b"MSDOS5.0");
     plain[424..440].fill(0);
-    let filesystem = open(plain);
+    let filesystem = opened(plain);
     let folder = std::env::var_os("RESIDUE_IMAGES").unwrap();
     let file = std::fs::File::open(std::path::Path::new(&folder).join("truth.jsonl.gz")).unwrap();
     let mut compared = 0;
@@ -203,7 +179,7 @@ fn plant(bytes: &mut [u8], at: u64) -> String {
 fn every_token_in_files_slack_free_and_removed_clusters_is_found_under_its_owner() {
     for name in VOLUMES {
         let mut bytes = volume(name);
-        let filesystem = open(bytes.clone());
+        let filesystem = opened(bytes.clone());
         let (entries, _) = walk(filesystem.as_ref());
         let unit = filesystem.facts().block_size;
         let mut taken = BTreeSet::new();
@@ -286,7 +262,7 @@ fn every_token_in_files_slack_free_and_removed_clusters_is_found_under_its_owner
 fn broken_chains_are_problems_of_their_file_alone() {
     for (name, width) in [("fat16", 2_u64), ("fat32", 4), ("exfat", 4)] {
         let sound = volume(name);
-        let filesystem = open(sound.clone());
+        let filesystem = opened(sound.clone());
         let id = filesystem.find(b"/dir/pieces.txt").unwrap();
         let entry = filesystem.entry(id).unwrap();
         let runs = entry.streams[0].runs();
@@ -310,7 +286,7 @@ fn broken_chains_are_problems_of_their_file_alone() {
             let value = if width == 2 { value & 0xffff } else { value };
             bytes[at..at + usize::try_from(width).unwrap()]
                 .copy_from_slice(&value.to_le_bytes()[..usize::try_from(width).unwrap()]);
-            let broken = open(bytes);
+            let broken = opened(bytes);
             let (entries, problems) = walk(broken.as_ref());
             assert_eq!(problems.len(), 1, "{name}, {what}: {problems:?}");
             let entry = entries.iter().find(|entry| entry.id == id).unwrap();
@@ -324,7 +300,7 @@ fn broken_chains_are_problems_of_their_file_alone() {
 #[test]
 fn a_directory_that_holds_itself_is_read_once() {
     let mut bytes = volume("fat16");
-    let filesystem = open(bytes.clone());
+    let filesystem = opened(bytes.clone());
     let dir = filesystem.entry(filesystem.find(b"/dir").unwrap()).unwrap();
     let deeper = filesystem.find(b"/dir/deeper").unwrap();
     let word = |at: usize| u64::from(u16::from_le_bytes([bytes[at], bytes[at + 1]]));
@@ -333,7 +309,7 @@ fn a_directory_that_holds_itself_is_read_once() {
     let first = bytes[place(dir.id.0) + 26..place(dir.id.0) + 28].to_vec();
     let at = place(deeper.0) + 26;
     bytes[at..at + 2].copy_from_slice(&first);
-    let (entries, problems) = walk(open(bytes).as_ref());
+    let (entries, problems) = walk(opened(bytes).as_ref());
     assert!(problems.iter().any(|problem| problem.contains("one of its own")), "{problems:?}");
     assert!(entries.len() < 120);
 }
@@ -341,13 +317,8 @@ fn a_directory_that_holds_itself_is_read_once() {
 #[test]
 fn any_bytes_at_any_place_of_the_tables_do_no_harm() {
     // A fixed sequence, so that a failure can be repeated.
-    let mut state = 0x2545_f491_4f6c_dd1d_u64;
-    let mut random = move || {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        state
-    };
+    let mut random = Random(0x2545_f491_4f6c_dd1d);
+    let mut random = move || random.next();
     for name in VOLUMES {
         let sound = volume(name);
         for round in 0..60 {

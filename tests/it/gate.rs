@@ -1,12 +1,12 @@
 //! The gate on the demonstration image: reports, allow-lists, baselines, and that nothing leaks.
 
+use crate::support::{self, program};
 use data_encoding::{BASE64, HEXLOWER, HEXUPPER};
 use residue::location::State;
 use residue::report::{self, OwnedRecord, words};
 use std::fs;
-use std::io::BufReader;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Output};
 use std::sync::OnceLock;
 use tempfile::TempDir;
 
@@ -20,16 +20,6 @@ const SECRETS: [&str; 4] = [
 
 fn image() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/demo/server.qcow2")
-}
-
-/// Runs the program in `directory`.
-fn run(directory: &Path, arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_residue"))
-        .args(arguments)
-        .current_dir(directory)
-        .stdin(Stdio::null())
-        .output()
-        .unwrap()
 }
 
 /// The image scanned into every format, once for all tests that need nothing else; the files are copied.
@@ -60,7 +50,7 @@ fn scan_into(folder: &Path, more: &[&str]) -> Output {
         arguments.extend(["-o", output]);
     }
     arguments.extend(more);
-    run(folder, &arguments)
+    program(folder, &arguments)
 }
 
 fn read(folder: &Path, format: &str) -> String {
@@ -68,14 +58,7 @@ fn read(folder: &Path, format: &str) -> String {
 }
 
 fn records(folder: &Path) -> Vec<OwnedRecord> {
-    let file = BufReader::new(fs::File::open(folder.join("all.jsonl")).unwrap());
-    let mut records = Vec::new();
-    report::read(file, &mut |record| {
-        records.push(record);
-        Ok(())
-    })
-    .unwrap();
-    records
+    support::records(&folder.join("all.jsonl"))
 }
 
 /// A secret as it is, and in the forms in which it could slip through.
@@ -162,7 +145,7 @@ fn a_report_made_later_is_the_one_that_the_scan_made() {
     let folder = TempDir::new().unwrap();
     scan_all(folder.path(), &[]);
     for format in report::FORMATS.iter().filter(|format| !format.entries) {
-        let output = run(folder.path(), &["report", "all.jsonl", "--format", format.name]);
+        let output = program(folder.path(), &["report", "all.jsonl", "--format", format.name]);
         assert_eq!(output.status.code(), Some(1), "{}: {output:?}", format.name);
         assert!(output.stdout == read(folder.path(), format.name).as_bytes(), "{}", format.name);
     }
@@ -185,23 +168,23 @@ fn an_allowed_finding_opens_the_gate_until_its_entry_expires() {
     for (expires, file, code) in [("9999-12-31", "good.toml", 0), ("2001-01-01", "old.toml", 1)] {
         let mut arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
         arguments.extend(["--expires", expires, "--to", file]);
-        let written = run(folder.path(), &arguments);
+        let written = program(folder.path(), &arguments);
         assert_eq!(written.status.code(), Some(0), "{written:?}");
-        let output = run(folder.path(), &["report", "all.jsonl", "--allow", file]);
+        let output = program(folder.path(), &["report", "all.jsonl", "--allow", file]);
         assert_eq!(output.status.code(), Some(code), "{expires}: {output:?}");
         let text = String::from_utf8(output.stdout).unwrap();
         assert_eq!(text.contains("expired on"), code == 1, "{text}");
     }
     let unknown =
         ["allow", "all.jsonl", "--reason", "r", "--owner", "o", "--expires", "2030-01-01", "--id", "x"];
-    assert_eq!(run(folder.path(), &unknown).status.code(), Some(2));
+    assert_eq!(program(folder.path(), &unknown).status.code(), Some(2));
 }
 
 #[test]
 fn a_baseline_lets_what_is_known_pass_and_nothing_else() {
     let folder = TempDir::new().unwrap();
     scan_all(folder.path(), &[]);
-    let known = run(folder.path(), &["report", "all.jsonl", "--baseline", "all.jsonl"]);
+    let known = program(folder.path(), &["report", "all.jsonl", "--baseline", "all.jsonl"]);
     assert_eq!(known.status.code(), Some(0), "{known:?}");
     let all = read(folder.path(), "jsonl");
     let without_keys: String = all
@@ -210,11 +193,11 @@ fn a_baseline_lets_what_is_known_pass_and_nothing_else() {
         .map(|line| format!("{line}\n"))
         .collect();
     fs::write(folder.path().join("before.jsonl"), without_keys).unwrap();
-    let new = run(folder.path(), &["report", "all.jsonl", "--baseline", "before.jsonl"]);
+    let new = program(folder.path(), &["report", "all.jsonl", "--baseline", "before.jsonl"]);
     assert_eq!(new.status.code(), Some(1), "{new:?}");
     let cut: String = all.lines().take(3).map(|line| format!("{line}\n")).collect();
     fs::write(folder.path().join("cut.jsonl"), cut).unwrap();
-    let refused = run(folder.path(), &["report", "all.jsonl", "--baseline", "cut.jsonl"]);
+    let refused = program(folder.path(), &["report", "all.jsonl", "--baseline", "cut.jsonl"]);
     assert_eq!(refused.status.code(), Some(2), "{refused:?}");
 }
 
@@ -223,7 +206,7 @@ fn diff_tells_gone_from_moved() {
     let folder = TempDir::new().unwrap();
     scan_all(folder.path(), &[]);
     let image = image();
-    let same = run(folder.path(), &["diff", image.to_str().unwrap(), image.to_str().unwrap()]);
+    let same = program(folder.path(), &["diff", image.to_str().unwrap(), image.to_str().unwrap()]);
     assert_eq!(same.status.code(), Some(0), "{same:?}");
     let all = read(folder.path(), "jsonl");
     let without = |part: &str| -> String {
@@ -231,7 +214,7 @@ fn diff_tells_gone_from_moved() {
     };
     // The key's file is erased, its deleted copy is not.
     fs::write(folder.path().join("after.jsonl"), without("/.ssh/id_ed25519\"")).unwrap();
-    let output = run(folder.path(), &["diff", "all.jsonl", "after.jsonl"]);
+    let output = program(folder.path(), &["diff", "all.jsonl", "after.jsonl"]);
     assert_eq!(output.status.code(), Some(0), "{output:?}");
     let text = String::from_utf8(output.stdout).unwrap();
     assert!(text.lines().any(|line| line.starts_with("left ") && line.contains("id_ed25519")), "{text}");
@@ -245,10 +228,10 @@ fn diff_tells_gone_from_moved() {
         })
         .unwrap();
     fs::write(folder.path().join("clean.jsonl"), without(&fingerprint)).unwrap();
-    let output = run(folder.path(), &["diff", "all.jsonl", "clean.jsonl"]);
+    let output = program(folder.path(), &["diff", "all.jsonl", "clean.jsonl"]);
     let text = String::from_utf8(output.stdout).unwrap();
     assert!(text.lines().any(|line| line.starts_with("gone ") && line.contains("id_ed25519")), "{text}");
-    let back = run(folder.path(), &["diff", "clean.jsonl", "all.jsonl"]);
+    let back = program(folder.path(), &["diff", "clean.jsonl", "all.jsonl"]);
     assert_eq!(back.status.code(), Some(1), "{back:?}");
 }
 
@@ -264,19 +247,19 @@ fn every_place_in_a_report_can_be_opened_again() {
             continue;
         }
         let place = words::place(&finding.place);
-        let output = run(folder.path(), &["cat", image.to_str().unwrap(), &place]);
+        let output = program(folder.path(), &["cat", image.to_str().unwrap(), &place]);
         assert_eq!(output.status.code(), Some(0), "{place}: {output:?}");
         opened += 1;
     }
     assert!(opened > 5, "{opened}");
-    let key = run(folder.path(), &["cat", image.to_str().unwrap(), "/home/deploy/.ssh/id_ed25519"]);
+    let key = program(folder.path(), &["cat", image.to_str().unwrap(), "/home/deploy/.ssh/id_ed25519"]);
     assert!(key.stdout.starts_with(b"-----BEGIN OPENSSH PRIVATE KEY-----"));
 }
 
 #[test]
 fn the_independent_reader_agrees_on_every_file() {
     let folder = TempDir::new().unwrap();
-    let output = run(folder.path(), &["crosscheck", image().to_str().unwrap()]);
+    let output = program(folder.path(), &["crosscheck", image().to_str().unwrap()]);
     assert_eq!(output.status.code(), Some(0), "{output:?}");
     assert!(String::from_utf8(output.stdout).unwrap().contains(" 0 different without explanation"));
 }
@@ -287,7 +270,7 @@ fn a_listing_has_the_digest_of_what_cat_writes() {
     let folder = TempDir::new().unwrap();
     let image = image();
     let image = image.to_str().unwrap();
-    let output = run(folder.path(), &["ls", image, "/etc", "--hash", "sha256", "--format", "jsonl"]);
+    let output = program(folder.path(), &["ls", image, "/etc", "--hash", "sha256", "--format", "jsonl"]);
     let lines = String::from_utf8(output.stdout).unwrap();
     let mut files = 0;
     for line in lines.lines() {
@@ -295,7 +278,7 @@ fn a_listing_has_the_digest_of_what_cat_writes() {
         let path = entry["path"].as_str().unwrap();
         assert!(path == "/etc" || path.starts_with("/etc/"), "{path}");
         let Some(sha256) = entry["sha256"].as_str() else { continue };
-        let content = run(folder.path(), &["cat", image, path]).stdout;
+        let content = program(folder.path(), &["cat", image, path]).stdout;
         assert_eq!(sha256, HEXLOWER.encode(&sha2::Sha256::digest(&content)), "{path}");
         files += 1;
     }
@@ -308,7 +291,7 @@ fn an_attestation_binds_the_verdict_to_the_image() {
     let folder = TempDir::new().unwrap();
     let image = image();
     let arguments = ["scan", image.to_str().unwrap(), "--attest", "statement.json", "-o", "text:report.txt"];
-    assert_eq!(run(folder.path(), &arguments).status.code(), Some(1));
+    assert_eq!(program(folder.path(), &arguments).status.code(), Some(1));
     let text = fs::read_to_string(folder.path().join("statement.json")).unwrap();
     let statement: serde_json::Value = serde_json::from_str(&text).unwrap();
     let digest = HEXLOWER.encode(&sha2::Sha256::digest(fs::read(&image).unwrap()));

@@ -1,16 +1,11 @@
 //! `residue keys` on two systems whose keys open each other's accounts. `testdata/reports/keys/truth.tsv` holds
 //! the fingerprints as ssh-keygen prints them.
 
-use crate::support::{fixture, testdata};
+use crate::support::{fixture, program, testdata};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::process::{Command, Output};
 use tempfile::TempDir;
-
-fn run(directory: &Path, arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_residue")).args(arguments).current_dir(directory).output().unwrap()
-}
 
 /// Both images scanned.
 fn scans() -> TempDir {
@@ -20,7 +15,7 @@ fn scans() -> TempDir {
         std::fs::write(folder.path().join(&image), fixture(&format!("reports/keys/{image}"))).unwrap();
         let lines = format!("jsonl:{name}.jsonl");
         let timeline = format!("timeline-jsonl:{name}.timeline");
-        let output = run(folder.path(), &["scan", "-q", &image, "-o", &lines, "-o", &timeline]);
+        let output = program(folder.path(), &["scan", "-q", &image, "-o", &lines, "-o", &timeline]);
         assert_eq!(output.status.code(), Some(1), "{output:?}");
     }
     folder
@@ -36,7 +31,7 @@ fn truth() -> BTreeMap<String, String> {
 }
 
 fn graph(folder: &Path) -> Value {
-    let output = run(folder, &["keys", "bastion.jsonl", "web.jsonl", "--format", "json"]);
+    let output = program(folder, &["keys", "bastion.jsonl", "web.jsonl", "--format", "json"]);
     assert_eq!(output.status.code(), Some(0), "{output:?}");
     serde_json::from_slice(&output.stdout).unwrap()
 }
@@ -98,12 +93,12 @@ fn each_key_is_joined_with_what_it_opens_on_the_other_image() {
 #[test]
 fn the_graph_reads_as_text_and_as_a_picture() {
     let folder = scans();
-    let text = run(folder.path(), &["keys", "bastion.jsonl", "web.jsonl"]);
+    let text = program(folder.path(), &["keys", "bastion.jsonl", "web.jsonl"]);
     let text = String::from_utf8(text.stdout).unwrap();
     assert!(text.starts_with("2 images, "), "{text}");
     assert!(text.contains("root on web.img"), "{text}");
     assert!(text.contains("cluster https://10.0.0.9:6443"), "{text}");
-    let dot = run(folder.path(), &["keys", "bastion.jsonl", "web.jsonl", "--format", "dot"]);
+    let dot = program(folder.path(), &["keys", "bastion.jsonl", "web.jsonl", "--format", "dot"]);
     let dot = String::from_utf8(dot.stdout).unwrap();
     assert!(dot.starts_with("digraph keys {") && dot.trim_end().ends_with('}'), "{dot}");
     assert!(dot.contains("label=\"account root\""), "{dot}");
@@ -139,7 +134,8 @@ fn histories_with_times_are_events_without_their_arguments() {
 fn each_format_writes_what_its_golden_file_holds() {
     let folder = scans();
     for format in ["text", "json", "dot"] {
-        let output = run(folder.path(), &["keys", "bastion.jsonl", "web.jsonl", "--all", "--format", format]);
+        let output =
+            program(folder.path(), &["keys", "bastion.jsonl", "web.jsonl", "--all", "--format", format]);
         let text = String::from_utf8(output.stdout).unwrap();
         let path = testdata(&format!("reports/keys/golden.{format}"));
         if std::env::var_os("RESIDUE_WRITE_GOLDEN").is_some() {

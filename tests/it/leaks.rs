@@ -1,19 +1,15 @@
 //! Nothing that a scan writes holds a secret, wherever the secret stood: in contents, names, comments, metadata.
 
-use crate::support::fixture;
+use crate::support::{fixture, program};
 use data_encoding::{BASE64, HEXLOWER, HEXUPPER};
 use residue::report;
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::Output;
 use tempfile::TempDir;
 
 /// What `testdata/reports/leak/make.sh` planted: everywhere, in one file, and in names only.
 const SECRETS: [&str; 3] = ["Pw7-Trombone-4x", "Other-Secret-81z", "AKIAQ3EGRTZ7XW5UVMNB"];
-
-fn run(directory: &Path, arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_residue")).args(arguments).current_dir(directory).output().unwrap()
-}
 
 /// A secret as it is, and in the forms in which it could slip through.
 fn forms(secret: &str) -> Vec<String> {
@@ -58,10 +54,10 @@ fn outputs(folder: &Path, more: &[&str]) -> BTreeMap<String, Vec<u8>> {
         all.insert(format!("{name}, standard output"), output.stdout);
         all.insert(format!("{name}, standard error"), output.stderr);
     };
-    take("scan", run(folder, &arguments));
-    take("keys", run(folder, &["keys", "all.jsonl", "--all"]));
-    take("keys as JSON", run(folder, &["keys", "all.jsonl", "--all", "--format", "json"]));
-    take("keys as a picture", run(folder, &["keys", "all.jsonl", "--all", "--format", "dot"]));
+    take("scan", program(folder, &arguments));
+    take("keys", program(folder, &["keys", "all.jsonl", "--all"]));
+    take("keys as JSON", program(folder, &["keys", "all.jsonl", "--all", "--format", "json"]));
+    take("keys as a picture", program(folder, &["keys", "all.jsonl", "--all", "--format", "dot"]));
     let lines = std::fs::read_to_string(folder.join("all.jsonl")).unwrap();
     let few: String = lines
         .lines()
@@ -69,11 +65,11 @@ fn outputs(folder: &Path, more: &[&str]) -> BTreeMap<String, Vec<u8>> {
         .map(|line| format!("{line}\n"))
         .collect();
     std::fs::write(folder.join("none.jsonl"), few).unwrap();
-    take("diff", run(folder, &["diff", "none.jsonl", "all.jsonl"]));
-    take("report", run(folder, &["report", "all.jsonl"]));
+    take("diff", program(folder, &["diff", "none.jsonl", "all.jsonl"]));
+    take("report", program(folder, &["report", "all.jsonl"]));
     // A cut file is quoted by no error.
     std::fs::write(folder.join("cut.jsonl"), &lines[..lines.len() - 20]).unwrap();
-    take("cut", run(folder, &["report", "cut.jsonl"]));
+    take("cut", program(folder, &["report", "cut.jsonl"]));
     for format in report::FORMATS {
         let name = format!("all.{}", format.name);
         all.insert(name.clone(), std::fs::read(folder.join(&name)).unwrap());

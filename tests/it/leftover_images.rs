@@ -1,22 +1,17 @@
 //! Checks over whole images: what decoders, sweep and checks say together.
 
+use crate::support;
 use residue::finding::Finding;
 use residue::leftover::CheckState;
 use residue::record::Summary;
 use residue::report::{self, OwnedRecord};
-use std::path::Path;
 use std::process::Command;
 
 /// Findings and summary of a fixture.
 fn scan(name: &str, args: &[&str]) -> (Vec<Finding>, Summary) {
-    let packed = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/leftovers").join(format!("{name}.zst"));
-    let packed = std::fs::read(packed).unwrap();
     let folder = tempfile::tempdir().unwrap();
     let image = folder.path().join("image.raw");
-    let mut content = Vec::new();
-    let mut decoder = ruzstd::decoding::StreamingDecoder::new(packed.as_slice()).unwrap();
-    std::io::Read::read_to_end(&mut decoder, &mut content).unwrap();
-    std::fs::write(&image, content).unwrap();
+    std::fs::write(&image, support::fixture(&format!("leftovers/{name}"))).unwrap();
     let output = Command::new(env!("CARGO_BIN_EXE_residue"))
         .args(["scan", "--quiet", "--format", "jsonl"])
         .args(args)

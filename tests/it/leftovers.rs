@@ -26,9 +26,7 @@ fn source(volume: &str, filesystem: Memory) -> Source {
 }
 
 fn evaluate(sources: &[Source]) -> (Vec<Leftover>, Vec<CheckOutcome>) {
-    let mut leftovers = Vec::new();
-    let outcomes = catalogue().evaluate(sources, &mut |leftover| leftovers.push(leftover));
-    (leftovers, outcomes)
+    catalogue().evaluate(sources)
 }
 
 fn state<'a>(outcomes: &'a [CheckOutcome], check: &str) -> &'a CheckState {
@@ -463,8 +461,7 @@ fn checks_of_an_investigation_stay_out_of_a_release() {
     memory.link("/root/.bash_history", "/dev/null");
     memory.device("/dev/null");
     let sources = [source("p1", memory)];
-    let mut leftovers = Vec::new();
-    let outcomes = release.evaluate(&sources, &mut |leftover| leftovers.push(leftover));
+    let (leftovers, outcomes) = release.evaluate(&sources);
     assert!(leftovers.iter().all(|one| one.check != "ir-history-tampering"));
     for check in release.checks().iter().filter(|check| check.investigate) {
         let state = state(&outcomes, &check.id);

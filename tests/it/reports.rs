@@ -1,13 +1,13 @@
 //! Reports made of the records in `testdata/reports/scan.jsonl`, compared with files that a person has read.
 
+use crate::support;
 use residue::finding::Finding;
 use residue::location::State;
 use residue::record::{EntryFacts, Record};
 use residue::report::{self, OwnedRecord, Settings, words};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::{BufReader, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
@@ -38,14 +38,7 @@ impl Write for Shared {
 
 /// The records of the example scan.
 pub(crate) fn records() -> Vec<OwnedRecord> {
-    let file = BufReader::new(File::open(folder().join("scan.jsonl")).unwrap());
-    let mut records = Vec::new();
-    report::read(file, &mut |record| {
-        records.push(record);
-        Ok(())
-    })
-    .unwrap();
-    records
+    support::records(&folder().join("scan.jsonl"))
 }
 
 /// Two entries, as a walk of the file system gives them.

@@ -1,14 +1,10 @@
 //! What a user may hand to a scan: folders of images, block devices, images with digests, images that unpack.
 
-use crate::support::{fixture, scan};
+use crate::support::{fixture, program, scan};
 use residue::scan::Options;
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Output};
-
-fn run(folder: &Path, args: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_residue")).current_dir(folder).args(args).output().unwrap()
-}
+use std::process::Command;
 
 fn text(bytes: &[u8]) -> String {
     String::from_utf8(bytes.to_vec()).unwrap()
@@ -36,7 +32,7 @@ fn every_image_of_a_folder_is_scanned_and_the_worst_decides() {
     }
     put("a/wrong.qcow2", &fixture("containers/v3.qcow2")[..100]);
     put("checksums.txt", b"not an image\n");
-    let output = run(folder.path(), &["scan", "--format", "jsonl", "--images", "archive"]);
+    let output = program(folder.path(), &["scan", "--format", "jsonl", "--images", "archive"]);
     assert_eq!(output.status.code(), Some(2), "{output:?}");
     let summaries: Vec<serde_json::Value> = text(&output.stdout)
         .lines()
@@ -60,7 +56,7 @@ fn every_image_of_a_folder_is_scanned_and_the_worst_decides() {
         assert!(said.contains(&format!("{left_out} is left out")), "{left_out}: {said}");
     }
     assert!(said.contains("5 images: 1 clean, 0 with findings, 3 incomplete, 1 not read"), "{said}");
-    let alone = run(folder.path(), &["scan", "--images", "archive/a/none"]);
+    let alone = program(folder.path(), &["scan", "--images", "archive/a/none"]);
     assert_eq!(alone.status.code(), Some(2), "{alone:?}");
 }
 
@@ -69,7 +65,7 @@ fn a_folder_of_images_scanned_as_a_tree_says_how_to_scan_the_images() {
     let folder = tempfile::tempdir().unwrap();
     fs::create_dir(folder.path().join("archive")).unwrap();
     fs::write(folder.path().join("archive/disk.qcow2"), fixture("containers/v3.qcow2")).unwrap();
-    let output = run(folder.path(), &["scan", "archive"]);
+    let output = program(folder.path(), &["scan", "archive"]);
     assert!(text(&output.stderr).contains("--images archive"), "{output:?}");
 }
 
@@ -110,7 +106,7 @@ fn unpacking_goes_where_it_is_told_and_no_further_than_it_may() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("disk.raw.gz"), fixture("containers/disk.raw.gz")).unwrap();
     fs::create_dir(folder.path().join("spool")).unwrap();
-    let info = |args: &[&str]| run(folder.path(), &[&["info", "disk.raw.gz"], args].concat());
+    let info = |args: &[&str]| program(folder.path(), &[&["info", "disk.raw.gz"], args].concat());
     let output = info(&["--spool-dir", "spool", "--max-spool", "20M"]);
     assert!(text(&output.stdout).contains("wrapping    gz"), "{output:?}");
     assert_eq!(fs::read_dir(folder.path().join("spool")).unwrap().count(), 0);
@@ -140,18 +136,18 @@ fn info_says_of_every_container_what_is_known_of_it() {
     ];
     for (name, expected) in cases {
         fs::write(folder.path().join(name), fixture(&format!("containers/{name}"))).unwrap();
-        let output = run(folder.path(), &["info", "--delta-only", name]);
+        let output = program(folder.path(), &["info", "--delta-only", name]);
         let shown = text(&output.stdout);
         for part in ["disk        9.0 MiB", "stored      ", "allocated   "].iter().chain(expected) {
             assert!(shown.contains(part), "{name}: no `{part}` in\n{shown}\n{}", text(&output.stderr));
         }
-        let output = run(folder.path(), &["info", "--delta-only", "--format", "json", name]);
+        let output = program(folder.path(), &["info", "--delta-only", "--format", "json", name]);
         let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
         assert_eq!(json["container"]["virtual_size"], 9 * (1 << 20) + 1536, "{name}");
         assert!(json["allocation"]["allocated"].as_u64().unwrap() > 0, "{name}");
     }
     fs::write(folder.path().join("luks.qcow2"), fixture("containers/luks.qcow2")).unwrap();
-    let output = run(folder.path(), &["info", "--format", "json", "luks.qcow2"]);
+    let output = program(folder.path(), &["info", "--format", "json", "luks.qcow2"]);
     assert_eq!(output.status.code(), Some(2));
     let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     assert!(json["error"].as_str().unwrap().contains("LUKS"), "{json}");
@@ -162,12 +158,12 @@ fn a_place_outside_of_the_disk_can_be_opened_again() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("disk.qcow2"), fixture("containers/outside/snapshot.qcow2")).unwrap();
     for (args, volume) in [(&["scan"][..], "container"), (&["scan", "--snapshots"], "snapshot:1")] {
-        let output = run(folder.path(), &[args, &["--accept-gaps", "disk.qcow2"]].concat());
+        let output = program(folder.path(), &[args, &["--accept-gaps", "disk.qcow2"]].concat());
         let report = text(&output.stdout);
         let start = format!("disk.qcow2 / {volume} @ ");
         let place = report.lines().find_map(|line| line.trim().strip_prefix(&start));
         let place = format!("{start}{}+40", place.unwrap_or_else(|| panic!("{report}")));
-        let bytes = run(folder.path(), &["cat", "disk.qcow2", &place]);
+        let bytes = program(folder.path(), &["cat", "disk.qcow2", &place]);
         assert_eq!(text(&bytes.stdout), "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", "{place}: {bytes:?}");
     }
 }

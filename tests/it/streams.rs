@@ -5,7 +5,7 @@ use crate::support::{engine, fixture, image, scan};
 use residue::container::{Image, open};
 use residue::io::{Backing, ReadAt};
 use residue::scan::Options;
-use residue::sweep::{self, Event, Ground, Job, Land};
+use residue::sweep::{self, Ahead, Event, Ground, Job, Land};
 use residue::volume::{Volume, VolumeKind};
 use std::io::Write as _;
 use std::sync::Arc;
@@ -217,8 +217,16 @@ fn tables_that_show_the_same_bytes_again_and_again_meet_a_budget() {
         Land { volume, reader: disk.clone(), filesystem: None, map: None, state: None, outside: false };
     let ground = Ground::new(vec![land]);
     let watch = |_: &str| false;
-    let job =
-        Job { disk: &disk, ground: &ground, encoded: &[], unit: 1 << 20, start: 0, budget: 20 << 20, watch };
+    let job = Job {
+        disk: &disk,
+        ground: &ground,
+        encoded: &[],
+        unit: 1 << 20,
+        start: 0,
+        budget: 20 << 20,
+        ahead: &Ahead::default(),
+        watch,
+    };
     let mut gaps = Vec::new();
     let coverage = sweep::sweep(&job, (&engine().prefilter, &engine().detector), &mut |event| {
         if let Event::Gap(gap) = event {

@@ -1,12 +1,18 @@
 //! What several themes share: fixtures unpacked, scans collected.
 
 use residue::coverage::Gap;
+use residue::filesystem::{Entry, FileSystem, Recognised, Walked, recognise};
 use residue::finding::Finding;
+use residue::io::ReadAt;
 use residue::record::{Header, Record, Summary};
+use residue::report::{self, OwnedRecord};
 use residue::scan::{self, Engine, Options, Silent};
-use std::io::Read as _;
+use std::collections::BTreeSet;
+use std::io::{BufReader, Read as _};
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
+use std::process::{Command, Output, Stdio};
+use std::sync::{Arc, OnceLock};
 
 /// A file in `testdata`.
 pub(crate) fn testdata(name: &str) -> PathBuf {
@@ -76,6 +82,93 @@ pub(crate) fn scan(path: &Path, options: &Options) -> Scanned {
     scanned
 }
 
+/// Searches for tokens as [`token`] makes them and nothing else, and shows them.
+pub(crate) fn tokens_only(threads: usize, unit: u64) -> Options {
+    let only = vec!["aws-access-key-id".into()];
+    Options { show_secrets: true, all_verdicts: true, only, threads, unit, ..Options::default() }
+}
+
+/// Path, member and end of the token of each finding.
+pub(crate) fn found(scanned: &Scanned) -> BTreeSet<(String, String, String)> {
+    let place = scanned.findings.iter().map(|finding| {
+        let secret = finding.secret_shown.as_deref().unwrap();
+        let place = &finding.place;
+        (
+            place.path.clone().unwrap_or_default(),
+            place.member.clone().unwrap_or_default(),
+            secret[17..].into(),
+        )
+    });
+    place.collect()
+}
+
+/// The records of a scan in a file of lines of JSON.
+pub(crate) fn records(file: &Path) -> Vec<OwnedRecord> {
+    let file = BufReader::new(std::fs::File::open(file).unwrap());
+    let mut records = Vec::new();
+    report::read(file, &mut |record| {
+        records.push(record);
+        Ok(())
+    })
+    .unwrap();
+    records
+}
+
+/// Runs the program in `directory`.
+pub(crate) fn program(directory: &Path, arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_residue"))
+        .args(arguments)
+        .current_dir(directory)
+        .stdin(Stdio::null())
+        .output()
+        .unwrap()
+}
+
+/// The file system of a volume in memory.
+pub(crate) fn opened(bytes: Vec<u8>) -> Arc<dyn FileSystem> {
+    opened_volume(&(Arc::new(bytes) as Arc<dyn ReadAt>))
+}
+
+/// The file system of a volume.
+pub(crate) fn opened_volume(volume: &Arc<dyn ReadAt>) -> Arc<dyn FileSystem> {
+    match recognise(volume) {
+        Recognised::Opened(filesystem) => filesystem,
+        other => panic!("not opened: {other:?}"),
+    }
+}
+
+/// All entries, and what could not be read.
+pub(crate) fn walk(filesystem: &dyn FileSystem) -> (Vec<Entry>, Vec<String>) {
+    let (mut entries, mut problems) = (Vec::new(), Vec::new());
+    filesystem
+        .walk(&mut |walked| {
+            match walked {
+                Walked::Entry(entry) => entries.push(entry),
+                Walked::Problem { entry, error } => problems.push(format!("{entry:?}: {error}")),
+            }
+            ControlFlow::Continue(())
+        })
+        .unwrap();
+    (entries, problems)
+}
+
+/// Numbers that look random and are the same in every run, from a seed other than 0 (xorshift).
+pub(crate) struct Random(pub(crate) u64);
+
+impl Random {
+    pub(crate) fn next(&mut self) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0
+    }
+
+    /// A number less than `bound`, or 0.
+    pub(crate) fn below(&mut self, bound: usize) -> usize {
+        usize::try_from(self.next() % bound.max(1) as u64).unwrap()
+    }
+}
+
 /// An image that another project made for its own tests, from the folder that `RESIDUE_IMAGES` names. `None`,
 /// and a word on the terminal, where there is no such folder.
 pub(crate) fn real_image(name: &str) -> Option<Vec<u8>> {
@@ -103,7 +196,7 @@ pub(crate) fn token(number: u64) -> String {
             let digits = (0..16).map(|digit| ((low >> (digit * 4) & 15) | (high >> digit & 1) << 4) as usize);
             digits.map(|digit| alphabet[digit] as char).collect::<String>()
         })
-        .find(|body| body.chars().collect::<std::collections::BTreeSet<_>>().len() > 11)
+        .find(|body| body.chars().collect::<BTreeSet<_>>().len() > 11)
         .map(|body| format!("AKIA{body}"))
         .expect("many bodies have twelve different letters")
 }

@@ -1,6 +1,6 @@
 //! Findings depend on what is on the disk alone: not on units, threads, or how a file lies on the disk.
 
-use crate::support::engine;
+use crate::support::{Random, engine};
 use residue::error::{Error, Kind, Result};
 use residue::filesystem::{
     DataRun, DirEntry, Entry, EntryId, EntryKind, Facts, FileSystem, Layout, Paths, Place, RunReader, Stream,
@@ -12,24 +12,13 @@ use residue::sweep::{self, Event, Ground, Job, Land};
 use residue::volume::{Volume, VolumeKind};
 use std::ops::{ControlFlow, Range};
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 const BLOCK: usize = 512;
 
-/// A small generator with a seed that failures name.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, bound: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        usize::try_from(self.0 % bound as u64).unwrap()
-    }
-
-    fn shuffle<T>(&mut self, items: &mut [T]) {
-        for at in (1..items.len()).rev() {
-            items.swap(at, self.below(at + 1));
-        }
+fn shuffle<T>(random: &mut Random, items: &mut [T]) {
+    for at in (1..items.len()).rev() {
+        items.swap(at, random.below(at + 1));
     }
 }
 
@@ -170,7 +159,12 @@ fn found(disk: Vec<u8>, laid: Laid, unit: u64, threads: usize) -> Found {
     let ground = Ground::new(vec![land]);
     let mut found = Found::new();
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+    // Searched ahead as a whole, or not at all.
+    let stop = AtomicBool::new(threads == 1);
+    let ahead = pool.install(|| sweep::ahead(bytes.as_ref(), unit, &engine().prefilter, &stop));
+    assert_eq!(ahead.is_empty(), threads == 1);
     let job = Job {
+        ahead: &ahead,
         disk: &bytes,
         ground: &ground,
         encoded: &[],
@@ -214,7 +208,7 @@ fn findings_depend_neither_on_units_nor_threads_nor_fragments() {
         for (unit, threads) in [(512, 1), (1000, 2), (4096, 3), (777, 4)] {
             assert_eq!(whole(unit, threads), expected, "seed {seed}, units of {unit}, {threads} threads");
         }
-        let (disk, laid) = lay(&contents, |order| random.shuffle(order));
+        let (disk, laid) = lay(&contents, |order| shuffle(&mut random, order));
         assert_eq!(found(disk, laid, 3000, 2), expected, "seed {seed}, blocks shuffled");
         let (disk, laid) = lay(&contents, |order| order.reverse());
         assert_eq!(found(disk, laid, 4096, 1), expected, "seed {seed}, blocks reversed");

@@ -91,7 +91,7 @@ impl Blocks {
             footer.data_at..footer.data_at.saturating_add(2 * SECTOR),
             table_at..table_at.saturating_add(table_length),
         ]);
-        let table = Table { at: table_at, width: 4 };
+        let table = Table { at: table_at, width: 4, what: "VHD table entry" };
         Ok(Self { source, size, table, block, bitmap, kind, entries: header.entries, fixed })
     }
 
@@ -125,19 +125,14 @@ impl Layout for Blocks {
         let (number, inside) = (offset / self.block, offset % self.block);
         let rest = self.block.saturating_sub(inside);
         let lengths = (rest, self.size.saturating_sub(offset));
-        match self.table.entry(self.source.as_ref(), "VHD table entry", number, lengths) {
-            Ok(entry) => self
-                .place(u32::from_be_bytes(entry), inside)
-                .unwrap_or_else(|error| Piece::missing(rest, &error)),
-            Err(missing) => missing,
-        }
+        self.table.locate(self.source.as_ref(), number, lengths, |entry| {
+            self.place(u32::from_be_bytes(entry), inside)
+        })
     }
 
     /// Both footers, the header with what it says of a parent, the table, and the bitmap of each block.
     fn add_metadata(&self, used: &mut Used) -> Result<bool> {
-        for range in &self.fixed {
-            used.add(0, range.start, range.end.saturating_sub(range.start))?;
-        }
+        used.add_all(0, &self.fixed)?;
         let held = self.source.size().saturating_sub(self.table.at) / self.table.width;
         for number in 0..self.entries.min(held) {
             let mut entry = [0; 4];

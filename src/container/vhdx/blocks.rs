@@ -63,7 +63,7 @@ impl Blocks {
             return Err(Error::truncated("VHDX block table", table.start, needed, source.size()));
         }
         let (size, block, sector) = (metadata.size, metadata.block, metadata.sector);
-        let table = Table { at: table.start, width: 8 };
+        let table = Table { at: table.start, width: 8, what: "VHDX table entry" };
         Ok(Self { source, size, table, block, sector, ratio, differencing, fixed })
     }
 
@@ -72,7 +72,7 @@ impl Blocks {
         let index = chunk.saturating_add(1).saturating_mul(self.ratio).saturating_add(chunk);
         let mut bytes = [0; 8];
         peek(self.source.as_ref(), self.table.entry_at(index), &mut bytes)
-            .map_err(|error| error.context("VHDX table entry"))?;
+            .map_err(|error| error.context(self.table.what))?;
         Ok(split_entry(bytes))
     }
 
@@ -136,19 +136,14 @@ impl Layout for Blocks {
         let (number, inside) = (offset / self.block, offset % self.block);
         let rest = self.block.saturating_sub(inside);
         let lengths = (rest, self.size.saturating_sub(offset));
-        match self.table.entry(self.source.as_ref(), "VHDX table entry", self.index(number), lengths) {
-            Ok(entry) => {
-                self.place(entry, number, inside).unwrap_or_else(|error| Piece::missing(rest, &error))
-            }
-            Err(missing) => missing,
-        }
+        self.table.locate(self.source.as_ref(), self.index(number), lengths, |entry| {
+            self.place(entry, number, inside)
+        })
     }
 
     /// Headers, log, regions, and blocks of sector bitmaps.
     fn add_metadata(&self, used: &mut Used) -> Result<bool> {
-        for range in &self.fixed {
-            used.add(0, range.start, range.end.saturating_sub(range.start))?;
-        }
+        used.add_all(0, &self.fixed)?;
         if self.differencing {
             for chunk in 0..self.size.div_ceil(self.block).div_ceil(self.ratio) {
                 match self.bitmap_entry(chunk) {

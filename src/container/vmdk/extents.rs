@@ -168,9 +168,7 @@ impl SparseExtent {
 
     /// Headers, the descriptor, both directories and their tables.
     fn add_metadata(&self, used: &mut Used) -> Result<()> {
-        for range in &self.fixed {
-            used.add(self.file, range.start, range.end.saturating_sub(range.start))?;
-        }
+        used.add_all(self.file, &self.fixed)?;
         let held = self.source.size();
         for directory in [Some(self.directory_at), self.redundant_at].into_iter().flatten() {
             let length = self.directory_length.min(held.saturating_sub(directory));

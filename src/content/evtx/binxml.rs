@@ -4,6 +4,7 @@
 use crate::content::gather::Text;
 use crate::content::to_u64;
 use crate::error::{Error, Result};
+use crate::format::le32;
 use std::ops::Range;
 
 /// Binary XML within binary XML.
@@ -74,7 +75,7 @@ impl Reader<'_> {
     }
 
     fn u32(&self, at: usize) -> Result<usize> {
-        let field = u32_at(self.chunk, at).and_then(|field| usize::try_from(field).ok());
+        let field = le32(self.chunk, at).and_then(|field| usize::try_from(field).ok());
         field.ok_or_else(|| self.wrong(at, "binary XML", "more bytes"))
     }
 
@@ -280,12 +281,4 @@ fn latin(bytes: &[u8]) -> String {
 
 fn hexadecimal(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-pub(super) fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
-    bytes.get(at..)?.first_chunk().map(|field| u32::from_le_bytes(*field))
-}
-
-pub(super) fn u64_at(bytes: &[u8], at: usize) -> Option<u64> {
-    bytes.get(at..)?.first_chunk().map(|field| u64::from_le_bytes(*field))
 }

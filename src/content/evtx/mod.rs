@@ -6,6 +6,7 @@ mod binxml;
 use super::gather::Text;
 use super::{Decoder, Form, Visit, to_u64};
 use crate::error::{Error, Result};
+use crate::format::{le32, le64};
 use crate::io::{ReadAt, read_vec};
 use binxml::Event;
 use std::collections::BTreeMap;
@@ -50,17 +51,17 @@ fn decode(content: &dyn ReadAt, visit: Visit<'_>) -> Result<()> {
 fn records(chunk: &[u8], base: u64, blocks: &mut Blocks, visit: Visit<'_>) -> Result<Option<Error>> {
     let mut trouble = None;
     let mut at = RECORDS;
-    let free = binxml::u32_at(chunk, 48).and_then(|end| usize::try_from(end).ok()).unwrap_or(CHUNK);
+    let free = le32(chunk, 48).and_then(|end| usize::try_from(end).ok()).unwrap_or(CHUNK);
     // Records behind the end of the last use of the chunk are of an earlier one, and their templates are gone.
     while at.saturating_add(RECORD_MIN) <= free.min(chunk.len()) {
         let Some(record) = chunk.get(at..).filter(|record| record.starts_with(b"**\0\0")) else { break };
-        let length = binxml::u32_at(record, 4).and_then(|length| usize::try_from(length).ok()).unwrap_or(0);
+        let length = le32(record, 4).and_then(|length| usize::try_from(length).ok()).unwrap_or(0);
         if length < RECORD_MIN || length > record.len() {
             let place = base.saturating_add(to_u64(at));
             trouble = Some(Error::corrupt(place, "record size", "one that fits into the chunk", length));
             break;
         }
-        let number = binxml::u64_at(record, 8).unwrap_or(0);
+        let number = le64(record, 8).unwrap_or(0);
         let range = at.saturating_add(24)..at.saturating_add(length).saturating_sub(4);
         let (event, wrong) = binxml::event(chunk, range, base);
         trouble = trouble.or(wrong);

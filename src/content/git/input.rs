@@ -1,5 +1,6 @@
 //! A pack read from any place on, with what was read ahead kept.
 
+use crate::content::peek::read_held;
 use crate::content::{decode_error, to_u64, to_usize};
 use crate::error::{Error, Result};
 use crate::io::ReadAt;
@@ -52,13 +53,7 @@ impl<'a> Input<'a> {
 
 impl Read for Input<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
-        let here = self.fill_buf()?;
-        let length = here.len().min(buffer.len());
-        if let (Some(to), Some(from)) = (buffer.get_mut(..length), here.get(..length)) {
-            to.copy_from_slice(from);
-        }
-        self.consume(length);
-        Ok(length)
+        read_held(self, buffer)
     }
 }
 

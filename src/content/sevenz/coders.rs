@@ -2,6 +2,7 @@
 
 use super::header::{Coder, Folder};
 use crate::content::lzma::MEMORY_MAX;
+use crate::content::part::Part;
 use crate::content::{decode_error, to_u64, to_usize, zstd};
 use crate::error::{Error, Kind, Result};
 use crate::io::{ReadAt, check_range};
@@ -93,22 +94,4 @@ fn limited(needed_kib: u32) -> Result<()> {
         return Err(Error::new(Kind::LimitExceeded, format!("a dictionary that needs {needed_kib} KiB")));
     }
     Ok(())
-}
-
-/// A range of the archive.
-struct Part<'a> {
-    content: &'a dyn ReadAt,
-    at: u64,
-    left: u64,
-}
-
-impl Read for Part<'_> {
-    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
-        let length = buffer.len().min(to_usize(self.left));
-        let part = buffer.get_mut(..length).unwrap_or_default();
-        self.content.read_at(self.at, part).map_err(std::io::Error::other)?;
-        let read = to_u64(length);
-        (self.at, self.left) = (self.at.saturating_add(read), self.left.saturating_sub(read));
-        Ok(length)
-    }
 }

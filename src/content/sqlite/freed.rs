@@ -8,7 +8,8 @@ use crate::content::gather::Pieces;
 use crate::content::{Visit, to_u64, to_usize};
 use crate::error::Error;
 use crate::error::Result;
-use crate::format::sqlite::{be16, be32, cells};
+use crate::format::sqlite::cells;
+use crate::format::{be16, be32};
 use crate::io::read_vec;
 use std::collections::{BTreeMap, BTreeSet};
 

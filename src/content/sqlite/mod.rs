@@ -10,7 +10,8 @@ pub(super) use wal::DECODER as WAL;
 
 use super::{Decoder, Form, Visit};
 use crate::error::{Error, Result};
-use crate::format::sqlite::{Database, be32, cells};
+use crate::format::be32;
+use crate::format::sqlite::{Database, cells};
 use crate::io::{ReadAt, read_vec};
 use freed::Freelist;
 use record::{Page, Pages};

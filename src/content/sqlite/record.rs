@@ -3,7 +3,8 @@
 use crate::content::gather::Pieces;
 use crate::content::{HEAD, Visit, recognise, to_u64, to_usize};
 use crate::error::Result;
-use crate::format::sqlite::{be32, cells, varint};
+use crate::format::be32;
+use crate::format::sqlite::{cells, varint};
 use crate::io::ReadAt;
 
 /// Columns of a record that are looked at.

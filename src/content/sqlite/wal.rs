@@ -4,7 +4,7 @@
 use super::record::{self, Page, Pages};
 use crate::content::{Decoder, Form, Visit, to_u64, to_usize};
 use crate::error::{Error, Result};
-use crate::format::sqlite::be32;
+use crate::format::be32;
 use crate::io::{ReadAt, read_vec};
 use std::collections::HashMap;
 

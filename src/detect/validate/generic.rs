@@ -9,7 +9,9 @@ use super::words::is_wordy;
 use super::{Change, Ruling, Subject, Validator, placeholder};
 use crate::detect::judge::{contains_ignoring_case, lines_around};
 use crate::rules::Verdict;
+use std::collections::HashSet;
 use std::ops::Range;
+use std::sync::LazyLock;
 
 pub(super) const VALIDATOR: Validator = Validator { name: "generic", check };
 
@@ -118,15 +120,16 @@ fn name_start(bytes: &[u8], matched: &Range<usize>) -> usize {
     matched.start - len
 }
 
-/// Vendors whose keys and tokens have a form that a rule knows, one a line; words of the rules' ids.
-const VENDORS: &str = include_str!("vendors.txt");
+/// Vendors whose keys and tokens have a form that a rule knows; words of the rules' ids, one a line in the file.
+static VENDORS: LazyLock<HashSet<&[u8]>> =
+    LazyLock::new(|| include_str!("vendors.txt").lines().map(str::as_bytes).collect());
 
 /// Whether a name such as `ACME_API_KEY` is that of a vendor whose tokens have a known form.
 fn is_of_known_vendor(name: &[u8]) -> bool {
     let name: Vec<u8> =
         name.iter().filter(|byte| byte.is_ascii_alphanumeric()).map(u8::to_ascii_lowercase).collect();
     let is_token = [b"key".as_slice(), b"token"].iter().any(|word| contains_ignoring_case(&name, word));
-    is_token && VENDORS.lines().any(|vendor| name.starts_with(vendor.as_bytes()))
+    is_token && (1..=name.len()).filter_map(|length| name.get(..length)).any(|start| VENDORS.contains(start))
 }
 
 /// `CleartextPassword1`: words and the name of what should stand there.
@@ -359,7 +362,7 @@ mod tests {
     #[test]
     fn vendors_with_a_form_of_their_own_are_known_by_name() {
         let rules = crate::rules::RuleSet::builtin().unwrap();
-        for vendor in VENDORS.lines() {
+        for vendor in include_str!("vendors.txt").lines() {
             let is_known = |id: &str| id.replace('-', "").starts_with(vendor);
             assert!(rules.rules().iter().any(|rule| is_known(&rule.id)), "{vendor}");
         }

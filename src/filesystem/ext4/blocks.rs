@@ -158,6 +158,19 @@ impl Blocks {
         }
     }
 
+    /// How many blocks from `first` on, at least one and at most `max`, are alike: holes of the image, or not.
+    pub(super) fn extent(&self, first: u64, max: u64) -> (u64, bool) {
+        let extent = self.offset(first, max).and_then(|at| self.volume.map(at, self.to_bytes(max)));
+        let Ok(extent) = extent else { return (max.max(1), false) };
+        let is_hole = matches!(extent.backing, crate::io::Backing::Hole);
+        // A block that is a hole in part counts as stored.
+        match (extent.length >> self.bits, is_hole) {
+            (0, _) => (1, false),
+            (blocks, true) => (blocks.min(max.max(1)), true),
+            (_, false) => (extent.length.div_ceil(self.to_bytes(1)).clamp(1, max.max(1)), false),
+        }
+    }
+
     /// Whether nothing is stored in `blocks` blocks from `first` on, so that they read as zeros.
     pub(super) fn is_hole(&self, first: u64, blocks: u64) -> bool {
         let Ok(at) = self.offset(first, blocks) else { return false };

@@ -5,7 +5,7 @@ use super::directory;
 use super::inode::{BLOCK_AREA, BLOCK_AREA_AT, Inode, flags};
 use super::listing;
 use super::map::{BlockMap, Budget};
-use super::names::is_name;
+use super::names::{Builder, is_name};
 use super::scan;
 use super::xattr::{self, Attribute, Attributes, Value};
 use crate::error::{Error, Result};
@@ -25,12 +25,12 @@ pub(super) struct Described {
 }
 
 /// How much of an entry is looked at.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Check {
+#[derive(Debug)]
+pub(super) enum Check<'a> {
     /// The entry.
     Entry,
-    /// The entry, and the content of directories.
-    Content,
+    /// The entry, and the content of directories, whose names someone may want to have.
+    Content(Option<&'a mut Builder>),
 }
 
 /// Describes an inode; `None` for a record that is not in use and does not look like an inode.
@@ -38,7 +38,7 @@ pub(super) fn describe(
     fs: &Ext4,
     inode: &Inode<'_>,
     allocated: Option<bool>,
-    check: Check,
+    check: Check<'_>,
     budget: &mut Budget,
 ) -> Option<Described> {
     let state = state(fs, inode, allocated);
@@ -76,8 +76,11 @@ pub(super) fn describe(
         remains(fs, inode.number, &mut map, &mut described);
     }
     content(fs, inode, &map, &attributes, &mut described);
-    if kind == EntryKind::Directory && check == Check::Content && state != EntryState::Deleted {
-        names_inside(fs, inode, &map, budget, &mut described);
+    if let Check::Content(names) = check
+        && kind == EntryKind::Directory
+        && state != EntryState::Deleted
+    {
+        names_inside(fs, (inode, &map), budget, names, &mut described);
     }
     note_checksums(&mut described.entry, wrong_checksums, "extent tree nodes");
     note_checksums(&mut described.entry, attributes.wrong_checksum.into(), "attribute blocks");
@@ -111,12 +114,24 @@ fn remains(fs: &Ext4, number: u32, map: &mut BlockMap, described: &mut Described
 
 /// Reads a directory for damage, and for removed names whose inode is another file's by now: the only place
 /// that still knows them.
-fn names_inside(fs: &Ext4, inode: &Inode<'_>, map: &BlockMap, budget: &mut Budget, into: &mut Described) {
+fn names_inside(
+    fs: &Ext4,
+    (inode, map): (&Inode<'_>, &BlockMap),
+    budget: &mut Budget,
+    mut names: Option<&mut Builder>,
+    into: &mut Described,
+) {
     /// Names shown of one directory.
     const NAMES_MAX: usize = 1000;
     let encrypted = inode.has(flags::ENCRYPT);
     let mut gone = BTreeSet::new();
-    let listed = listing::visit(fs, inode, map, budget, &mut |record, _| {
+    if let Some(names) = names.as_deref_mut() {
+        names.directory(fs, inode.number, map);
+    }
+    let listed = listing::visit(fs, inode, map, budget, &mut |record, place| {
+        if let Some(names) = names.as_deref_mut() {
+            names.record((inode.number, encrypted), &record, place);
+        }
         if record.removed && is_name(&record, encrypted) && gone.len() < NAMES_MAX {
             gone.insert((record.inode, directory::shown(record.name, encrypted)));
         }

@@ -107,6 +107,14 @@ fn entry_kind(code: u8) -> EntryKind {
     }
 }
 
+/// Number of zeros that `bytes` start with.
+fn leading_zeros(bytes: &[u8]) -> usize {
+    let (words, rest) = bytes.as_chunks::<8>();
+    let blank = words.iter().take_while(|word| **word == [0; 8]).count();
+    let rest = words.get(blank).map_or(rest, |word| word.as_slice());
+    blank.saturating_mul(8).saturating_add(rest.iter().take_while(|byte| **byte == 0).count())
+}
+
 /// Visits the records of a block in order, without unused ones; removed names behind the live one in whose
 /// space they lie. A removed name may have lost its inode, which is 0 then.
 ///
@@ -133,6 +141,12 @@ pub(super) fn records<'a>(
         }
         let mut inside = at.saturating_add(needs);
         while inside.saturating_add(HEADER) < next {
+            // A name has a length: most of the space holds zeros, which are passed over at once.
+            let zeros = leading_zeros(block.all().get(inside..next).unwrap_or_default());
+            if zeros > HEADER {
+                inside = inside.saturating_add(zeros.saturating_sub(HEADER - 1).next_multiple_of(4));
+                continue;
+            }
             let step = match format.removed(block, inside) {
                 Some(found) if inside.saturating_add(format.needs(found.name.len())) <= next => {
                     if visit(found).is_break() {

@@ -135,7 +135,12 @@ impl Former {
 /// All copies in the journal, the oldest first: age, home block, place of the copy.
 fn history(fs: &Ext4, journal: &Journal) -> Vec<(u32, u64, JournalCopy)> {
     let sb = &journal.superblock;
-    let starts = |block: u32| journal.starts_with_magic(fs, block);
+    let written = journal.written(fs);
+    let is_written = |block: u32| {
+        let next = written.partition_point(|range| range.end <= block.into());
+        written.get(next).is_some_and(|range| range.start <= block.into())
+    };
+    let starts = |block: u32| is_written(block) && journal.starts_with_magic(fs, block);
     let mut all = journal::history(sb, &starts, &|block| journal.read(fs, block));
     // Numbers of transactions wrap around: what counts is how far they lie behind the current one.
     let oldest = sb.sequence.wrapping_sub(1 << 31);

@@ -44,7 +44,7 @@ use free::Claims;
 use groups::Groups;
 use inode::{Inode, flags};
 use map::{BlockMap, Budget};
-use names::Names;
+use names::{Builder, Names};
 use replay::Journal;
 use scan::Scanned;
 use std::collections::BTreeSet;
@@ -294,10 +294,16 @@ impl FileSystem for Ext4 {
     fn walk(&self, visit: &mut dyn FnMut(Walked) -> ControlFlow<()>) -> Result<()> {
         let mut budget = Budget::new(&self.blocks, 4);
         let mut deleted = BTreeSet::new();
+        // The names come out of the same pass, unless they are known.
+        let mut names = self.names.get().is_none().then(|| Builder::new(self));
         let flow = scan::tables(self, &mut |scanned| match scanned {
             Scanned::Problem(error) => visit(Walked::Problem { entry: None, error }),
             Scanned::Inode(inode, allocated) => {
-                let found = describe::describe(self, &inode, allocated, Check::Content, &mut budget);
+                if let Some(names) = &mut names {
+                    names.inode(self, (&inode, allocated), &mut budget);
+                }
+                let check = Check::Content(names.as_mut());
+                let found = describe::describe(self, &inode, allocated, check, &mut budget);
                 let Some(Described { entry, errors, .. }) = found.map(|found| self.with_former(found)) else {
                     return ControlFlow::Continue(());
                 };
@@ -318,6 +324,8 @@ impl FileSystem for Ext4 {
         // Those whose number has been used again, or whose record has been wiped.
         let rest = self.former().all().filter(|former| !deleted.contains(&former.entry.id));
         if flow.is_continue() {
+            // Someone else may have built them by now; they are the same.
+            let _known = names.map(|names| self.names.set(names.finish(self)));
             // The caller may ask to stop; that is no error.
             let _stopped = rest.map(|former| former.entry.clone()).try_for_each(|e| visit(Walked::Entry(e)));
             if self.former().is_cut {
@@ -326,6 +334,22 @@ impl FileSystem for Ext4 {
                     visit(Walked::Problem { entry: None, error: Error::new(ErrorKind::LimitExceeded, text) });
             }
         }
+        Ok(())
+    }
+
+    fn large_files(&self, size: u64, visit: &mut dyn FnMut(Entry) -> ControlFlow<()>) -> Result<()> {
+        let mut budget = Budget::new(&self.blocks, 4);
+        let _stopped = scan::tables(self, &mut |scanned| {
+            let Scanned::Inode(inode, allocated) = scanned else { return ControlFlow::Continue(()) };
+            if inode.kind() != EntryKind::File || inode.size(&self.superblock) < size {
+                return ControlFlow::Continue(());
+            }
+            let found = describe::describe(self, &inode, allocated, Check::Entry, &mut budget);
+            match found.map(|found| found.entry).filter(Entry::is_file_in_use) {
+                Some(entry) => visit(entry),
+                None => ControlFlow::Continue(()),
+            }
+        });
         Ok(())
     }
 

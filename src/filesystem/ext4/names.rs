@@ -57,34 +57,23 @@ pub(super) struct Names {
 impl Names {
     /// Reads all directories. What cannot be read has no names; the walk reports it.
     pub(super) fn build(fs: &Ext4) -> Self {
-        let mut links = Vec::new();
         let mut budget = Budget::new(&fs.blocks, 4);
-        let former = fs.former();
-        let mut old = OldBlocks::default();
-        old.note_former(former);
+        let mut builder = Builder::new(fs);
         let _ = scan::tables(fs, &mut |scanned| {
             let Scanned::Inode(inode, allocated) = scanned else { return ControlFlow::Continue(()) };
-            let id = u64::from(inode.number);
-            if (inode.links() == 0 || !fs.in_use(&inode, allocated)) && former.get(EntryId(id)).is_none() {
-                old.want(id, u32::MAX);
-            }
-            if inode.kind() == EntryKind::Directory {
+            builder.inode(fs, (&inode, allocated), &mut budget);
+            if inode.kind() == EntryKind::Directory && fs.in_use(&inode, allocated) {
                 let map = fs.map(&inode, &mut budget);
-                if fs.in_use(&inode, allocated) {
-                    old.note(inode.number, &map, former);
-                    directory(fs, (&inode, &map), &mut budget, &mut links);
-                } else if is_intact(fs, &inode, &map) {
-                    let from = links.len();
-                    directory(fs, (&inode, &map), &mut budget, &mut links);
-                    links.iter_mut().skip(from).for_each(|link| link.place |= REMOVED);
-                }
+                builder.directory(fs, inode.number, &map);
+                let encrypted = inode.has(flags::ENCRYPT);
+                listing::visit(fs, &inode, &map, &mut budget, &mut |record, place| {
+                    builder.record((inode.number, encrypted), &record, place);
+                    ControlFlow::Continue(())
+                });
             }
             ControlFlow::Continue(())
         });
-        links.sort_unstable();
-        links.dedup();
-        links.shrink_to_fit();
-        Self { links, former: old.read(fs) }
+        builder.finish(fs)
     }
 
     fn of(&self, child: u32) -> &[Link] {
@@ -184,9 +173,76 @@ impl Names {
     }
 }
 
+/// Collects names while the inode tables are gone through: of each inode first [`inode`](Self::inode), then,
+/// if it is a directory in use, [`directory`](Self::directory) and its records.
+#[derive(Debug)]
+pub(super) struct Builder {
+    links: Vec<Link>,
+    old: OldBlocks,
+    /// Highest inode number.
+    inodes: u32,
+}
+
+impl Builder {
+    /// Starts with what the journal remembers.
+    pub(super) fn new(fs: &Ext4) -> Self {
+        let mut old = OldBlocks::default();
+        old.note_former(fs.former());
+        Self { links: Vec::new(), old, inodes: fs.superblock.inodes }
+    }
+
+    /// Takes in an inode, and the names in it if it is a deleted directory that is still whole.
+    pub(super) fn inode(
+        &mut self,
+        fs: &Ext4,
+        (inode, allocated): (&Inode<'_>, Option<bool>),
+        budget: &mut Budget,
+    ) {
+        let id = u64::from(inode.number);
+        let in_use = fs.in_use(inode, allocated);
+        if (inode.links() == 0 || !in_use) && fs.former().get(EntryId(id)).is_none() {
+            self.old.want(id, u32::MAX);
+        }
+        if in_use || inode.kind() != EntryKind::Directory {
+            return;
+        }
+        let map = fs.map(inode, budget);
+        if is_intact(fs, inode, &map) {
+            let from = self.links.len();
+            let encrypted = inode.has(flags::ENCRYPT);
+            listing::visit(fs, inode, &map, budget, &mut |record, place| {
+                self.record((inode.number, encrypted), &record, place);
+                ControlFlow::Continue(())
+            });
+            self.links.iter_mut().skip(from).for_each(|link| link.place |= REMOVED);
+        }
+    }
+
+    /// Takes in where a directory in use lies.
+    pub(super) fn directory(&mut self, fs: &Ext4, number: u32, map: &BlockMap) {
+        self.old.note(number, map, fs.former());
+    }
+
+    /// Takes in a record of the directory `parent`, which stands at home volume offset `place`.
+    pub(super) fn record(&mut self, (parent, encrypted): (u32, bool), record: &Record<'_>, place: u64) {
+        if is_name(record, encrypted) && (1..=self.inodes).contains(&record.inode) {
+            let mark = if record.removed { REMOVED } else { 0 };
+            self.links.push(Link { child: record.inode, parent, place: place | mark });
+        }
+    }
+
+    /// Puts the names in order.
+    pub(super) fn finish(mut self, fs: &Ext4) -> Names {
+        self.links.sort_unstable();
+        self.links.dedup();
+        self.links.shrink_to_fit();
+        Names { links: self.links, former: self.old.read(fs) }
+    }
+}
+
 /// Old copies of directory blocks in the journal: the kernel wipes a name when it removes it, so that these
 /// copies are often the last place where it stands.
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct OldBlocks {
     /// By inode number, those that need a former name: their id, and the age up to which copies may speak of
     /// them.
@@ -277,19 +333,6 @@ impl Latest {
             known.1.push(link);
         }
     }
-}
-
-/// Adds the names of one directory.
-fn directory(fs: &Ext4, (inode, map): (&Inode<'_>, &BlockMap), budget: &mut Budget, links: &mut Vec<Link>) {
-    let parent = inode.number;
-    let encrypted = inode.has(flags::ENCRYPT);
-    listing::visit(fs, inode, map, budget, &mut |record, place| {
-        if is_name(&record, encrypted) && (1..=fs.superblock.inodes).contains(&record.inode) {
-            let mark = if record.removed { REMOVED } else { 0 };
-            links.push(Link { child: record.inode, parent, place: place | mark });
-        }
-        ControlFlow::Continue(())
-    });
 }
 
 /// Whether a record holds a name that can be part of a path.

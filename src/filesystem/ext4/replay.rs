@@ -7,6 +7,7 @@ use super::journal::{self, Superblock};
 use super::map::{BlockMap, Budget};
 use super::scan;
 use crate::error::{Error, Result};
+use std::ops::Range;
 
 /// `EXT4_FC_TAG_HEAD`: the first tag of a block of fast commits, little-endian.
 const FAST_COMMIT_HEAD: [u8; 2] = [9, 0];
@@ -46,6 +47,24 @@ impl Journal {
     /// Where it has no place, or that cannot be read.
     pub(super) fn read(&self, fs: &Ext4, block: u32) -> Result<Vec<u8>> {
         fs.blocks.read(self.physical(block).ok_or_else(|| missing(block))?)
+    }
+
+    /// The blocks of the journal that are not holes of the image, ascending.
+    pub(super) fn written(&self, fs: &Ext4) -> Vec<Range<u64>> {
+        let mut found: Vec<Range<u64>> = Vec::new();
+        for run in self.map.runs.iter().filter(|run| !run.unwritten) {
+            let mut at = 0;
+            while at < run.count {
+                let left = run.count.saturating_sub(at);
+                let (blocks, hole) = fs.blocks.extent(run.physical.saturating_add(at), left);
+                let start = run.logical.saturating_add(at);
+                if !hole {
+                    found.push(start..start.saturating_add(blocks));
+                }
+                at = at.saturating_add(blocks.max(1));
+            }
+        }
+        found
     }
 
     /// Whether a block of the journal starts with the journal's magic number.

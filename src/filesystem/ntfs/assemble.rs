@@ -174,13 +174,7 @@ impl<'g> Assembly<'g> {
     fn add_resident(&mut self, attribute: &Attribute<'_>, value: &[u8], place: Option<u64>) -> Result<()> {
         let part = self.part(attribute);
         if part.resident.is_some() || !part.pieces.is_empty() {
-            let name = display(attribute.code, attribute.name);
-            return Err(Error::corrupt(
-                attribute.at,
-                "attribute",
-                "one of a type and name",
-                format!("two {name}"),
-            ));
+            return Err(two_of(attribute));
         }
         part.flags = attribute.flags;
         part.resident = Some((value.to_vec(), place));
@@ -210,13 +204,7 @@ impl<'g> Assembly<'g> {
         let lsn = record.lsn;
         let part = self.part(attribute);
         if part.resident.is_some() {
-            let name = display(attribute.code, attribute.name);
-            return Err(Error::corrupt(
-                attribute.at,
-                "attribute",
-                "one of a type and name",
-                format!("two {name}"),
-            ));
+            return Err(two_of(attribute));
         }
         if extents.lowest_vcn == 0 {
             part.flags = attribute.flags;
@@ -341,4 +329,10 @@ fn display(type_code: u32, stored: &[[u8; 2]]) -> String {
     let name = crate::location::escape(&name::wtf8(stored));
     let separator = if stored.is_empty() { "" } else { ":" };
     format!("{}{separator}{name}", attribute::type_name(type_code))
+}
+
+/// The error for an attribute of whose type and name the record has one already that cannot be joined with it.
+fn two_of(attribute: &Attribute<'_>) -> Error {
+    let name = display(attribute.code, attribute.name);
+    Error::corrupt(attribute.at, "attribute", "one of a type and name", format!("two {name}"))
 }

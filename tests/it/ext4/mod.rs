@@ -1,19 +1,20 @@
 //! ext2, ext3 and ext4 images made by e2fsprogs and the kernel, against listings of what was put into them.
 
+mod damage;
+
+use crate::support::{self, opened, walk};
 use residue::error::Kind;
 use residue::filesystem::{
-    DataRun, Entry, EntryId, EntryKind, EntryState, FileSystem, Layout, Place, Recognised, Role, StreamName,
-    Walked, recognise,
+    DataRun, Entry, EntryId, EntryKind, EntryState, FileSystem, Layout, Place, Role, StreamName,
 };
 use residue::io::{ReadAt, Window, read_vec};
 use residue::location::unescape;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
-use std::io::Read;
+use std::io::Read as _;
 use std::ops::{ControlFlow, Range};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 /// Images that hold the common tree, with the kind and the features they must show.
 const WITH_TREE: &[(&str, &str, &[&str])] = &[
@@ -32,41 +33,7 @@ const WITH_TREE: &[(&str, &str, &[&str])] = &[
 ];
 
 fn fixture(name: &str) -> Vec<u8> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/ext4").join(format!("{name}.zst"));
-    unpack(&path)
-}
-
-fn unpack(path: &Path) -> Vec<u8> {
-    let file = std::fs::File::open(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-    let mut bytes = Vec::new();
-    let mut decoder = ruzstd::decoding::StreamingDecoder::new(std::io::BufReader::new(file)).unwrap();
-    decoder.read_to_end(&mut bytes).unwrap();
-    bytes
-}
-
-fn opened(bytes: Vec<u8>) -> Arc<dyn FileSystem> {
-    opened_volume(Arc::new(bytes))
-}
-
-#[allow(clippy::needless_pass_by_value, reason = "callers have no other use for it")]
-fn opened_volume(volume: Arc<dyn ReadAt>) -> Arc<dyn FileSystem> {
-    match recognise(&volume) {
-        Recognised::Opened(fs) => fs,
-        other => panic!("not opened: {other:?}"),
-    }
-}
-
-fn walk(fs: &dyn FileSystem) -> (Vec<Entry>, Vec<String>) {
-    let (mut entries, mut problems) = (Vec::new(), Vec::new());
-    fs.walk(&mut |walked| {
-        match walked {
-            Walked::Entry(entry) => entries.push(entry),
-            Walked::Problem { entry, error } => problems.push(format!("{entry:?}: {error}")),
-        }
-        ControlFlow::Continue(())
-    })
-    .unwrap();
-    (entries, problems)
+    support::fixture(&format!("ext4/{name}"))
 }
 
 fn content(fs: &dyn FileSystem, entry: &Entry, stream: &StreamName) -> Vec<u8> {
@@ -256,7 +223,7 @@ fn hard_links_times_owner_and_attributes_are_read() {
 fn resident_bytes_and_runs_lie_where_they_are_said_to() {
     for (name, ..) in WITH_TREE {
         let bytes = Arc::new(fixture(&format!("{name}.img")));
-        let fs = opened_volume(Arc::clone(&bytes) as Arc<dyn ReadAt>);
+        let fs = support::opened_volume(&(Arc::clone(&bytes) as Arc<dyn ReadAt>));
         let (entries, _) = walk(fs.as_ref());
         let mut resident = 0;
         for stream in entries.iter().flat_map(|entry| &entry.streams) {
@@ -310,7 +277,7 @@ fn reserved_blocks_are_unwritten_and_read_as_zeros() {
 fn a_dirty_journal_is_replayed_in_memory() {
     for name in ["journal-v3", "journal-plain"] {
         let bytes = Arc::new(fixture(&format!("{name}.img")));
-        let fs = opened_volume(Arc::clone(&bytes) as Arc<dyn ReadAt>);
+        let fs = support::opened_volume(&(Arc::clone(&bytes) as Arc<dyn ReadAt>));
         let notes = fs.facts().notes.join("\n");
         assert!(notes.contains("journal replayed in memory"), "{name}: {notes}");
         assert!(fs.facts().features.iter().any(|feature| feature == "needs_recovery"), "{name}");
@@ -451,204 +418,6 @@ fn of_a_removed_file_only_blocks_that_nobody_else_has_are_given() {
 }
 
 #[test]
-fn a_lost_superblock_is_replaced_by_a_backup() {
-    for (name, lost) in [("ext4-1k", 1024..2048), ("ext2", 0..8192), ("journal-v3", 1024..2048)] {
-        let mut bytes = fixture(&format!("{name}.img"));
-        bytes[lost].fill(0);
-        let fs = opened(bytes);
-        let notes = fs.facts().notes.join("\n");
-        assert!(notes.contains("superblock damaged"), "{name}: {notes}");
-        let (entries, problems) = walk(fs.as_ref());
-        assert_eq!(problems, Vec::<String>::new(), "{name}");
-        let expected = truth(if name == "journal-v3" { name } else { "tree" });
-        same(&scanned(fs.as_ref(), &entries), &expected, name);
-    }
-}
-
-#[test]
-fn a_wrong_superblock_checksum_leads_to_the_backup() {
-    let mut bytes = fixture("ext4-1k.img");
-    // A damaged inode size would make every inode unreadable.
-    bytes[1024 + 0x58] = 0x80;
-    bytes[1024 + 0x59] = 0;
-    let fs = opened(bytes);
-    assert!(fs.facts().notes.join("\n").contains("checksum mismatch, the backup"), "{:?}", fs.facts().notes);
-    same(&listed(fs.as_ref()), &truth("tree"), "wrong checksum");
-}
-
-/// Volume offset of an inode's record, found by its own content.
-fn inode_place(fs: &dyn FileSystem, bytes: &[u8], path: &[u8]) -> usize {
-    let entry = fs.entry(fs.find(path).unwrap()).unwrap();
-    let size = u32::try_from(entry.size()).unwrap().to_le_bytes();
-    let generation = u32::try_from(entry.generation).unwrap().to_le_bytes();
-    let owner = entry.owner.mode.unwrap();
-    let places = (0..bytes.len() - 256).step_by(256).filter(|&at| {
-        bytes[at + 4..at + 8] == size
-            && bytes[at + 0x64..at + 0x68] == generation
-            && u16::from_le_bytes([bytes[at], bytes[at + 1]]) & 0o7777 == owner
-            && bytes[at + 0x1a] == u8::try_from(entry.links).unwrap()
-    });
-    let places: Vec<_> = places.collect();
-    assert_eq!(places.len(), 1, "{places:?}");
-    places[0]
-}
-
-#[test]
-fn an_extent_tree_that_contains_itself_costs_only_its_file() {
-    let mut bytes = fixture("ext4-1k.img");
-    let fs = opened(bytes.clone());
-    let at = inode_place(fs.as_ref(), &bytes, b"/pieces.bin");
-    assert!(bytes[at + 0x28 + 6] >= 1, "the file has a tree of its own");
-    // Every node below the root is the first one, and that one says to be a node above itself.
-    let first = usize::try_from(le_u32(&bytes, at + 0x28 + 12 + 4)).unwrap() * 1024;
-    let block = u32::try_from(first / 1024).unwrap().to_le_bytes();
-    let depth = bytes[at + 0x28 + 6];
-    bytes[first + 6] = depth;
-    bytes[first + 12 + 4..first + 12 + 8].copy_from_slice(&block);
-    let fs = opened(bytes);
-    let (entries, problems) = walk(fs.as_ref());
-    assert_eq!(problems.len(), 1, "{problems:?}");
-    assert!(problems[0].contains("extent node depth"), "{problems:?}");
-    let entry = fs.entry(fs.find(b"/pieces.bin").unwrap()).unwrap();
-    let reader = fs.open(&entry, &StreamName::Data).unwrap();
-    let error = reader.read_at(65536, &mut [0; 512]).unwrap_err();
-    assert_eq!(error.kind(), Kind::Corrupt, "a lost part is an error, not zeros");
-    let mut expected = truth("tree");
-    expected.remove(&b"/pieces.bin"[..]);
-    let entries: Vec<_> = entries.into_iter().filter(|other| other.id != entry.id).collect();
-    same(&scanned(fs.as_ref(), &entries), &expected, "looped tree");
-}
-
-#[test]
-fn a_wrecked_block_of_the_inode_table_costs_only_its_inodes() {
-    let mut bytes = fixture("ext4-1k.img");
-    let fs = opened(bytes.clone());
-    let at = inode_place(fs.as_ref(), &bytes, b"/large.txt") & !1023;
-    let wrecked: Vec<u8> = (0..1024_u32).map(|i| (i * 7 + i / 3).to_le_bytes()[0] | 1).collect();
-    bytes[at..at + 1024].copy_from_slice(&wrecked);
-    let fs = opened(bytes);
-    let (entries, problems) = walk(fs.as_ref());
-    assert!(!problems.is_empty());
-    let found: BTreeMap<_, _> = entries
-        .iter()
-        .filter(|entry| entry.notes.is_empty())
-        .map(|entry| (fs.paths(entry.id).unwrap().all, entry))
-        .filter(|(paths, _)| !paths.is_empty())
-        .filter_map(|(paths, entry)| Some((paths, row(fs.as_ref(), entry)?)))
-        .flat_map(|(paths, row)| paths.into_iter().map(move |path| (path, row.clone())))
-        .collect();
-    let lost: Vec<_> = truth("tree").into_keys().filter(|path| !found.contains_key(path)).collect();
-    // The block holds four inodes, one of which has three names.
-    assert!(lost.len() <= 6 && lost.contains(&b"/large.txt".to_vec()), "{}", lost.len());
-}
-
-#[test]
-fn a_cut_image_gives_what_is_left_and_says_so() {
-    let mut bytes = fixture("ext4-1k.img");
-    bytes.truncate(bytes.len() / 4);
-    let fs = opened(bytes);
-    let notes = fs.facts().notes.join("\n");
-    assert!(notes.contains("claims"), "{notes}");
-    let (entries, _) = walk(fs.as_ref());
-    assert!(entries.len() > 100, "{}", entries.len());
-}
-
-/// A pseudo-random sequence (xorshift64*), so that a failure can be repeated from its seed.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, limit: usize) -> usize {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        let value = self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 33;
-        usize::try_from(value).unwrap() % limit
-    }
-}
-
-/// A volume whose bytes differ from a shared image in some places.
-#[derive(Debug)]
-struct Mutated {
-    image: Arc<Vec<u8>>,
-    changes: BTreeMap<u64, u8>,
-}
-
-impl ReadAt for Mutated {
-    fn size(&self) -> u64 {
-        ReadAt::size(self.image.as_ref())
-    }
-
-    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> residue::error::Result<()> {
-        self.image.read_at(offset, buffer)?;
-        for (at, byte) in self.changes.range(offset..offset + buffer.len() as u64) {
-            buffer[usize::try_from(at - offset).unwrap()] = *byte;
-        }
-        Ok(())
-    }
-}
-
-#[test]
-fn mutated_metadata_never_panics_and_ends_in_time() {
-    for name in ["journal-v3", "reused", "planted", "inline", "ext2", "deleted-ext2", "unwritten", "bigalloc"]
-    {
-        let image = Arc::new(fixture(&format!("{name}.img")));
-        let whole = opened_volume(Arc::clone(&image) as Arc<dyn ReadAt>);
-        // Places that hold something and are no content of files.
-        let (entries, _) = walk(whole.as_ref());
-        let files =
-            entries.iter().filter(|entry| entry.kind == EntryKind::File && entry.role == Role::Content);
-        let mut data: Vec<_> =
-            files.flat_map(|e| &e.streams).flat_map(|s| s.runs()).filter_map(stored).collect();
-        data.sort_unstable_by_key(|range| range.start);
-        let metadata: Vec<usize> = (0..image.len() / 64)
-            .map(|piece| piece * 64)
-            .filter(|&at| image[at..at + 64].iter().any(|byte| *byte != 0))
-            .filter(|&at| {
-                let next = data.partition_point(|range| range.end <= at as u64);
-                data.get(next).is_none_or(|range| range.start > at as u64)
-            })
-            .collect();
-        for seed in 1..=12_u64 {
-            println!("{name}: seed {seed}");
-            let mut random = Random(seed);
-            let changes = (0..200).map(|_| {
-                let at = metadata[random.below(metadata.len())] + random.below(64);
-                let byte = [0, 0xff, 0x80, 1, random.below(256)][random.below(5)];
-                (at as u64, u8::try_from(byte).unwrap())
-            });
-            let volume: Arc<dyn ReadAt> =
-                Arc::new(Mutated { image: Arc::clone(&image), changes: changes.collect() });
-            // Far above what it takes, since the machine may be busy: what must not happen is a hang.
-            let started = Instant::now();
-            if let Recognised::Opened(fs) = recognise(&volume) {
-                exercise(fs.as_ref());
-            }
-            assert!(
-                started.elapsed() < Duration::from_secs(20),
-                "{name}: seed {seed}: {:?}",
-                started.elapsed()
-            );
-        }
-    }
-}
-
-/// Calls everything there is, without believing any of it.
-fn exercise(fs: &dyn FileSystem) {
-    let (entries, _) = walk(fs);
-    fs.unallocated(&mut |_| {}).unwrap_or_default();
-    for entry in &entries {
-        fs.paths(entry.id).unwrap_or_default();
-        fs.list(entry.id, &mut |_| ControlFlow::Continue(())).unwrap_or_default();
-        for stream in &entry.streams {
-            if let Ok(reader) = fs.open(entry, &stream.name) {
-                let length = usize::try_from(reader.size().min(1 << 16)).unwrap();
-                read_vec(reader.as_ref(), 0, length).unwrap_or_default();
-            }
-        }
-    }
-}
-
-#[test]
 fn foreign_images_give_what_their_listing_says() {
     let Some(folder) = std::env::var_os("RESIDUE_IMAGES").map(PathBuf::from) else {
         println!("skipped: RESIDUE_IMAGES is not set");
@@ -658,17 +427,19 @@ fn foreign_images_give_what_their_listing_says() {
     let mut text = String::new();
     flate2::read::GzDecoder::new(listing).read_to_string(&mut text).unwrap();
     let rows: Vec<serde_json::Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    let ext2 = [unpack(&folder.join("ext2.splitraw.000.zst")), unpack(&folder.join("ext2.splitraw.001.zst"))];
+    let real = |name| support::real_image(name).expect("the folder is named");
+    let ext2 = [real("ext2.splitraw.000"), real("ext2.splitraw.001")];
     // The same disk as in the containers of that name.
     for (image, listed_as, bytes) in [
-        ("test_disk1.raw", "test_disk1.raw", unpack(&folder.join("test_disk1.raw.zst"))),
+        ("test_disk1.raw", "test_disk1.raw", real("test_disk1.raw")),
         ("ext2.splitraw", "ext2.qcow2", ext2.concat()),
     ] {
         let disk: Arc<dyn ReadAt> = Arc::new(bytes);
         let rows: Vec<_> = rows.iter().filter(|row| row["image"] == listed_as).collect();
         assert!(!rows.is_empty(), "{image}");
         let start = rows[0]["partition_offset"].as_u64().unwrap();
-        let fs = opened_volume(Arc::new(Window::new(Arc::clone(&disk), start, disk.size() - start).unwrap()));
+        let window = Window::new(Arc::clone(&disk), start, disk.size() - start).unwrap();
+        let fs = support::opened_volume(&(Arc::new(window) as Arc<dyn ReadAt>));
         let (entries, problems) = walk(fs.as_ref());
         assert_eq!(problems, Vec::<String>::new(), "{image}");
         let mut compared = 0;

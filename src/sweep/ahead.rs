@@ -1,0 +1,105 @@
+//! Searching for literals while it is not yet known what owns the bytes.
+//!
+//! Reading the metadata of a file system is the work of one thread. The others need no owner to search the
+//! first units for literals: what they find is kept, and handled when the sweep comes to the unit.
+
+use super::Plan;
+use super::blank;
+use super::confirm::{to_u64, to_usize};
+use super::prefilter::{Hit, Prefilter};
+use crate::io::{Backing, ReadAt};
+use rayon::iter::{IntoParallelRefIterator as _, ParallelIterator as _};
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Hits that are kept; a disk made to have more is searched again in the sweep.
+const HITS_MAX: usize = 1 << 22;
+
+/// What the first pieces of a disk hold, by their place.
+#[derive(Debug, Default)]
+pub struct Ahead(BTreeMap<u64, Piece>);
+
+/// The hits in one piece.
+#[derive(Debug)]
+struct Piece {
+    length: usize,
+    hits: Vec<Hit>,
+}
+
+impl Ahead {
+    /// Whether nothing was searched.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The hits in the piece of `length` bytes at `disk`, if just that piece was searched.
+    pub(super) fn hits(&self, disk: u64, length: usize) -> Option<&[Hit]> {
+        self.0.get(&disk).filter(|piece| piece.length == length).map(|piece| piece.hits.as_slice())
+    }
+}
+
+/// Searches units of `unit` bytes of `disk` from its start on, until `stop` is set: those that can be borrowed,
+/// since copying is left to the sweep. Runs in the calling rayon pool.
+pub fn ahead(disk: &dyn ReadAt, unit: u64, prefilter: &Prefilter, stop: &AtomicBool) -> Ahead {
+    let mut found = Ahead::default();
+    let mut plan = Plan { disk, unit: unit.max(1), at: 0, budget: u64::MAX };
+    let mut kept = 0_usize;
+    while !stop.load(Ordering::Relaxed) && kept < HITS_MAX {
+        let batch = plan.next_batch();
+        if batch.units.is_empty() && batch.missing.is_empty() {
+            break;
+        }
+        let search = |range: &Range<u64>| match stop.load(Ordering::Relaxed) {
+            true => Vec::new(),
+            false => pieces(disk, range, prefilter),
+        };
+        let searched: Vec<_> = batch.units.par_iter().map(search).collect();
+        for (start, piece) in searched.into_iter().flatten() {
+            kept = kept.saturating_add(piece.hits.len());
+            found.0.insert(start, piece);
+        }
+    }
+    found
+}
+
+/// Searches the pieces of a unit just as the sweep will cut them.
+fn pieces(disk: &dyn ReadAt, range: &Range<u64>, prefilter: &Prefilter) -> Vec<(u64, Piece)> {
+    let mut found = Vec::new();
+    let mut at = range.start;
+    while at < range.end {
+        let Ok(extent) = disk.map(at, range.end.saturating_sub(at)) else { break };
+        let next = at.saturating_add(extent.length.max(1)).min(range.end);
+        if matches!(extent.backing, Backing::Stored { .. }) {
+            while let Some(bytes) = disk.slice(at, next.saturating_sub(at)).filter(|_| at < next) {
+                let mut hits = Vec::new();
+                let skew = to_usize(at % to_u64(blank::BLOCK));
+                for range in blank::written(bytes, skew) {
+                    search(prefilter, bytes, &range, &mut hits);
+                }
+                // What could not be delivered is read again by the sweep.
+                if !disk.faulted(at, to_u64(bytes.len())) {
+                    found.push((at, Piece { length: bytes.len(), hits }));
+                }
+                at = at.saturating_add(to_u64(bytes.len()));
+            }
+        }
+        at = next;
+    }
+    disk.release(range.start, range.end.saturating_sub(range.start));
+    found
+}
+
+/// Searches the written `range` of a piece for literals.
+pub(super) fn search(prefilter: &Prefilter, bytes: &[u8], range: &Range<usize>, hits: &mut Vec<Hit>) {
+    // A literal in UTF-16 may have its first or last zero byte in a blank block.
+    let from = range.start.saturating_sub(1);
+    let to = range.end.saturating_add(1).min(bytes.len());
+    if let Some(part) = bytes.get(from..to) {
+        let first = hits.len();
+        prefilter.scan(part, hits);
+        for hit in hits.get_mut(first..).unwrap_or_default() {
+            hit.offset = hit.offset.saturating_add(from);
+        }
+    }
+}
