@@ -119,51 +119,76 @@ pub fn places(bytes: &[u8], found: &mut Vec<usize>) {
     }
 }
 
+/// What a character may be in the text that [`is_text`] looks for, as bits.
+static ROLES: [u8; 256] = {
+    let mut roles = [0; 256];
+    let mut byte = 0_u8;
+    while byte < 128 {
+        let value = match byte {
+            b'A'..=b'Z' => byte - b'A',
+            b'a'..=b'z' => byte - b'a' + 26,
+            b'0'..=b'9' => byte - b'0' + 52,
+            b'+' | b'-' => 62,
+            b'/' | b'_' => 63,
+            _ => {
+                byte += 1;
+                continue;
+            }
+        };
+        roles[byte as usize] = IN_BASE64
+            | if value & 0b10_0000 == 0 { FIRST } else { 0 }
+            | if value & 0b00_1000 == 0 { SECOND } else { 0 }
+            | if value & 0b00_0010 == 0 { THIRD } else { 0 }
+            | if byte.is_ascii_hexdigit() { DIGIT } else { 0 }
+            | if matches!(byte, b'0' | b'2'..=b'7') { HIGH_DIGIT } else { 0 };
+        byte += 1;
+    }
+    roles
+};
+/// It belongs to Base64.
+const IN_BASE64: u8 = 1;
+/// It may be the first, second or third of a group of four.
+const FIRST: u8 = 2;
+const SECOND: u8 = 4;
+const THIRD: u8 = 8;
+/// It is a hexadecimal digit, and may be the first of two.
+const DIGIT: u8 = 16;
+const HIGH_DIGIT: u8 = 32;
+
 /// Whether a block may be out of the middle of text in ASCII or UTF-16 that was encoded: the highest bit of each
 /// byte is zero. In Base64 these are bits of the first three characters of four, in hexadecimal form the first
 /// digits of two are 0 or 2 to 7.
 fn is_text(block: &[u8; BLOCK]) -> bool {
-    /// The characters of a block of which each is the first of a group, in both forms.
-    const FIRST_OF_FOUR: u32 = 0x1111;
-    const FIRST_OF_TWO: u32 = 0x5555;
-    // For each character a bit: its value may be that of the first, second or third one of a group.
-    let (mut may_be, mut is_digit, mut is_first, mut is_base64) = ([0_u32; 3], 0_u32, 0_u32, true);
-    for (index, &byte) in block.iter().enumerate() {
-        let Some(value) = digit(byte, Form::Base64) else {
-            is_base64 = false;
-            break;
-        };
-        for (bits, zero) in may_be.iter_mut().zip([0b10_0000, 0b00_1000, 0b00_0010]) {
-            *bits |= u32::from(value & zero == 0) << index;
+    // What all characters at the same place of a group may be; blocks hold whole groups, wherever those start.
+    let mut roles = [u8::MAX; 4];
+    let (groups, _) = block.as_chunks::<4>();
+    for group in groups {
+        for (all, &byte) in roles.iter_mut().zip(group) {
+            *all &= ROLES.get(usize::from(byte)).copied().unwrap_or(0);
         }
-        is_digit |= u32::from(byte.is_ascii_hexdigit()) << index;
-        is_first |= u32::from(matches!(byte, b'0' | b'2'..=b'7')) << index;
     }
-    // The group's characters that reach over the block's end begin it anew.
-    let turned = |bits: u32, by: u32| ((bits << by) | (bits << by >> BLOCK)) & 0xffff;
-    let fits = |start: u32| {
-        may_be.iter().zip(start..).all(|(bits, place)| {
-            let wanted = turned(FIRST_OF_FOUR, place);
-            bits & wanted == wanted
-        })
-    };
-    let is_hex = is_digit == 0xffff
-        && (0..2).any(|start| {
-            let wanted = turned(FIRST_OF_TWO, start);
-            is_first & wanted == wanted
-        });
-    is_base64 && (is_hex || (0..4).any(fits))
+    let [a, b, c, d] = roles;
+    let has = |all: u8, role: u8| all & role != 0;
+    let starts =
+        |[first, second, third]: [u8; 3]| has(first, FIRST) && has(second, SECOND) && has(third, THIRD);
+    let is_base64 = has(a & b & c & d, IN_BASE64);
+    let is_hex = has(a & b & c & d, DIGIT) && (has(a & c, HIGH_DIGIT) || has(b & d, HIGH_DIGIT));
+    is_base64 && (is_hex || [[a, b, c], [b, c, d], [c, d, a], [d, a, b]].into_iter().any(starts))
 }
 
 /// Whether all bytes are letters, digits or one of `+,-./_`: somewhat more than the alphabets have.
+///
+/// Of each byte the distance to each range is taken, and of all bytes the largest of the least: arithmetic that
+/// compilers turn into a few vector instructions, where comparisons would become many.
+#[inline]
 fn is_plain(block: &[u8; BLOCK]) -> bool {
-    let mut other = false;
+    let mut farthest = 0;
     for &byte in block {
-        let letter = (byte | 0x20).wrapping_sub(b'a') < 26;
-        let digit = byte.wrapping_sub(b'+') < 15;
-        other |= !(letter | digit | (byte == b'_'));
+        let letter = (byte | 0x20).wrapping_sub(b'a').saturating_sub(25);
+        let digit = byte.wrapping_sub(b'+').saturating_sub(14);
+        farthest = farthest.max(letter.min(digit).min(byte ^ b'_'));
     }
-    !other
+    farthest == 0
 }
 
 /// Which bytes belong to the alphabets; a table, as this is asked for much of all text.

@@ -7,6 +7,7 @@ mod ar;
 mod bzip2;
 pub mod coded;
 mod cpio;
+pub mod escaped;
 mod evtx;
 mod gather;
 mod git;

@@ -1,6 +1,7 @@
 //! Candidates that are one finding become one: seen twice, seen raw and decoded, generic under specific,
 //! and physical copies of one place in a journal or mirror.
 
+use crate::content::escaped::Form;
 use crate::coverage::{Gap, GapKind};
 use crate::detect::{Rank, RuleFacts};
 use crate::filesystem::EntryId;
@@ -36,6 +37,7 @@ pub(super) fn fold(
     candidates
         .sort_by(|one, other| order(one).cmp(&order(other)).then_with(|| other.verdict.cmp(&one.verdict)));
     candidates.dedup_by(|one, other| order(one) == order(other));
+    let candidates = drop_escaped_twins(candidates, rules);
     let candidates = drop_raw_twins(candidates);
     let candidates = drop_coded_twins(candidates, rules);
     let candidates = drop_twins(candidates, rules);
@@ -83,6 +85,53 @@ fn drop_raw_twins(candidates: Vec<Candidate>) -> Vec<Candidate> {
         raw || paths.is_some_and(|paths| paths.iter().any(|path| path == own))
     };
     candidates.into_iter().filter(|candidate| !is_twin(candidate)).collect()
+}
+
+/// What is found in text without its escapes is mostly found in the text as it is, too: of two that start at one
+/// place the one counts that knows more, and of those that know as much the one as it is.
+fn drop_escaped_twins(candidates: Vec<Candidate>, rules: &[RuleFacts]) -> Vec<Candidate> {
+    // How deep in escapes a candidate was found, and the content around them.
+    let outer = |one: &Candidate| -> (usize, String) {
+        let (mut depth, mut path) = (0_usize, one.member.as_deref().unwrap_or_default());
+        loop {
+            let (before, last) = path.rsplit_once("!/").unwrap_or(("", path));
+            if Form::named(last).is_none() {
+                return (depth, path.to_owned());
+            }
+            (depth, path) = (depth.saturating_add(1), before);
+        }
+    };
+    let outers: Vec<_> = candidates.iter().map(outer).collect();
+    if outers.iter().all(|(depth, _)| *depth == 0) {
+        return candidates;
+    }
+    let knows = |one: &Candidate| {
+        let rank = rules.get(one.rule).map_or(Rank::Form, |rule| rule.rank);
+        (one.verdict > Verdict::Possible, rank)
+    };
+    // A place, and for what was found there: what it knows, how few escapes deep, and which one it is.
+    let mut places: HashMap<_, Vec<_>> = HashMap::new();
+    for (index, (one, (depth, path))) in candidates.iter().zip(&outers).enumerate() {
+        let place = (one.land, one.entry, one.file_offset.or(one.disk_offset), path.as_str());
+        places.entry(place).or_default().push((
+            knows(one),
+            std::cmp::Reverse(*depth),
+            std::cmp::Reverse(index),
+        ));
+    }
+    let mut dropped = vec![false; candidates.len()];
+    #[allow(clippy::iter_over_hash_type, reason = "groups are independent of each other")]
+    for group in places.values() {
+        let Some(best) = group.iter().max() else { continue };
+        for one in group.iter().filter(|one| one.1 != best.1) {
+            if let Some(mark) = dropped.get_mut(one.2.0) {
+                *mark = true;
+            }
+        }
+    }
+    drop(places);
+    let mut dropped = dropped.into_iter();
+    candidates.into_iter().filter(|_| !dropped.next().unwrap_or(false)).collect()
 }
 
 /// Drops what was found in text that encodes bytes where a specific rule knows that very text as a secret, as

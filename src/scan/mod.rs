@@ -61,7 +61,7 @@ impl Engine {
     pub fn new(options: &Options) -> Result<Self> {
         let search = || {
             let detector = Detector::new(rules(&options.rule_files)?)?;
-            let prefilter = Prefilter::new(detector.literals())?;
+            let prefilter = Prefilter::new(&sweep::literals(&detector))?;
             Ok((detector, prefilter))
         };
         let (search, catalogue) = rayon::join(search, || Catalogue::of(options.profile));

@@ -1,6 +1,7 @@
 //! From a literal hit to candidates: the owner's window around the hit, and the rules on it.
 
 use super::candidate::Candidate;
+use super::escaped::Sight;
 use super::ground::{Ground, Land, Stretch};
 use super::prefilter::{Hit, Prefilter};
 use crate::coverage::Gap;
@@ -32,6 +33,8 @@ pub(super) struct Bench {
     /// Places where bytes may be written as text, and how many runs deep the look is.
     pub(super) places: Vec<usize>,
     pub(super) coded_depth: usize,
+    /// Places beside which characters are written as escapes.
+    pub(super) sights: Vec<Sight>,
     /// What was cut in such runs.
     pub(super) cuts: Vec<Gap>,
     scratch: Scratch,

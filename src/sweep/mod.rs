@@ -9,6 +9,7 @@ pub mod blank;
 mod candidate;
 mod coded;
 mod confirm;
+mod escaped;
 mod ground;
 mod inner;
 pub mod prefilter;
@@ -17,6 +18,7 @@ mod unit;
 
 pub use ahead::{Ahead, ahead};
 pub use candidate::Candidate;
+pub use escaped::literals;
 pub use ground::{Ground, Land};
 
 use crate::content::{self, Decoder};

@@ -3,6 +3,7 @@
 use super::blank;
 use super::coded;
 use super::confirm::{Bench, Content, Nowhere, ToDisk, Tools, to_u64, to_usize};
+use super::escaped::{self, Sight};
 use super::ground::Land;
 use crate::content::{self, coded::RUN_MIN};
 use crate::error::Result;
@@ -85,10 +86,28 @@ impl Residents {
         }
     }
 
+    /// Reads the collected streams without escapes around the places that were seen.
+    fn escaped(&self, tools: &Tools<'_>, land: &Land, bench: &mut Bench, sights: &[Sight]) {
+        let mut rest = sights;
+        for item in &self.items {
+            let (own, later) = rest.split_at(rest.partition_point(|sight| sight.word().start < item.end));
+            rest = later;
+            let (Some(bytes), false) = (self.bytes.get(item.start..item.end), own.is_empty()) else {
+                continue;
+            };
+            let own: Vec<Sight> = own.iter().map(|sight| sight.from(item.start)).collect();
+            let to_disk = RecordPlace { place: item.place, land };
+            escaped::inside(tools, bench, &item.content(bytes, &to_disk), &own);
+        }
+    }
+
     /// Matches what has been collected; returns the number of bytes.
     pub(super) fn flush(&mut self, tools: &Tools<'_>, land: &Land, bench: &mut Bench) -> u64 {
         let mut hits = std::mem::take(&mut bench.hits);
         tools.prefilter.scan(&self.bytes, &mut hits);
+        let mut sights = Vec::new();
+        // The zeros between two streams end what is looked at beside a word.
+        escaped::sights(tools, &self.bytes, true, &mut hits, &mut sights);
         hits.sort_unstable();
         for hit in &hits {
             let next = self.items.partition_point(|item| item.start <= hit.offset);
@@ -100,6 +119,7 @@ impl Residents {
         }
         hits.clear();
         bench.hits = hits;
+        self.escaped(tools, land, bench, &sights);
         self.coded(tools, land, bench);
         let length = self.items.iter().map(|item| to_u64(item.end.saturating_sub(item.start))).sum();
         self.bytes.clear();
@@ -252,10 +272,17 @@ pub(super) fn chunk(
     let base = search.start;
     let mut hits = std::mem::take(&mut bench.hits);
     tools.prefilter.scan(content.bytes.get(search.clone()).unwrap_or_default(), &mut hits);
+    for hit in &mut hits {
+        hit.offset = hit.offset.saturating_add(base);
+    }
+    let mut sights = Vec::new();
+    let is_all = content.at_start && content.at_end;
+    escaped::sights(tools, content.bytes, is_all, &mut hits, &mut sights);
+    sights.retain(|sight| sight.word().end > fresh);
     hits.sort_unstable();
     for hit in &hits {
         let length = tools.hit_length(hit);
-        let start = base.saturating_add(hit.offset);
+        let start = hit.offset;
         if start.saturating_add(length) <= fresh {
             continue;
         }
@@ -273,5 +300,6 @@ pub(super) fn chunk(
     }
     hits.clear();
     bench.hits = hits;
+    escaped::inside(tools, bench, content, &sights);
     coded::inside(tools, bench, content, search);
 }

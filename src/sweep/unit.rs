@@ -5,6 +5,7 @@ use super::ahead::{Ahead, search};
 use super::blank;
 use super::coded;
 use super::confirm::{Bench, Tools, to_u64, to_usize};
+use super::escaped;
 use super::inner::is_decoded;
 use crate::content::{self, HEAD};
 use crate::coverage::Coverage;
@@ -186,10 +187,15 @@ impl Sweep<'_, '_> {
             }
             coded::places(bytes, range, &mut places);
         }
+        let mut sights = std::mem::take(&mut self.bench.sights);
+        escaped::sights(self.tools, bytes, false, &mut self.bench.hits, &mut sights);
         self.bench.physical(self.tools, disk, bytes, &|_| true);
         coded::physical(self.tools, self.bench, disk, bytes, &places);
+        escaped::physical(self.tools, self.bench, disk, &sights);
         places.clear();
+        sights.clear();
         self.bench.places = places;
+        self.bench.sights = sights;
         self.heads(disk, bytes);
         let coverage = &mut self.swept.coverage;
         coverage.scanned = coverage.scanned.saturating_add(scanned);
@@ -253,7 +259,12 @@ impl Sweep<'_, '_> {
         joined.extend_from_slice(bytes.get(..self.reach().min(bytes.len())).unwrap_or_default());
         self.tools.prefilter.scan(&joined, &mut self.bench.hits);
         let start = disk.saturating_sub(to_u64(border));
-        self.bench.physical(self.tools, start, &joined, &|hit| hit.start < border && hit.end > border);
+        let is_over = |range: Range<usize>| range.start < border && range.end > border;
+        let mut sights = Vec::new();
+        escaped::sights(self.tools, &joined, false, &mut self.bench.hits, &mut sights);
+        sights.retain(|sight| is_over(sight.word()));
+        self.bench.physical(self.tools, start, &joined, &is_over);
+        escaped::physical(self.tools, self.bench, start, &sights);
         self.tail = joined;
     }
 

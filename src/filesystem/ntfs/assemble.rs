@@ -5,7 +5,7 @@ use super::boot::Geometry;
 use super::mft::data_runs;
 use super::name::{self, FileName};
 use super::record::Record;
-use super::reparse::ReparsePoint;
+use super::reparse::{Elsewhere, ReparsePoint};
 use super::run_list::{self, ClusterRun};
 use super::standard_information::StandardInformation;
 use crate::error::{Error, Kind, Result};
@@ -29,8 +29,8 @@ pub(super) struct Assembled {
     pub(super) has_list: bool,
     /// Length of a compression unit, for the encoded streams.
     pub(super) units: Vec<(StreamName, u64)>,
-    /// Why the unnamed stream has no content here, where it is kept in another form.
-    pub(super) elsewhere: Option<&'static str>,
+    /// Where the unnamed stream's content is kept, if elsewhere.
+    pub(super) elsewhere: Option<Elsewhere>,
     /// What was found wrong.
     pub(super) problems: Vec<Error>,
 }
@@ -238,7 +238,11 @@ impl<'g> Assembly<'g> {
         let name = stream_name(type_code, stored_name);
         if let Some((bytes, place)) = part.resident {
             let size = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
-            let layout = Layout::Resident { bytes, place };
+            // What the record holds of a file whose content is elsewhere is zeros.
+            let layout = match self.out.elsewhere {
+                Some(_) if name == StreamName::Data && size > 0 => Layout::Encoded(Vec::new()),
+                _ => Layout::Resident { bytes, place },
+            };
             self.out.entry.streams.push(Stream { name, size, initialised: size, layout });
             return;
         }

@@ -25,6 +25,7 @@ mod standard_information;
 mod upcase;
 mod usn;
 mod volume_information;
+mod wof;
 
 use super::{DirEntry, Entry, EntryId, EntryState, Facts, FileSystem, Kind, Layout, Paths, Recognised, Role};
 use super::{StreamName, Walked};
@@ -39,10 +40,12 @@ use index::Index;
 use mft::Mft;
 use overwritten::Free;
 use record::{Record, Reference};
+use reparse::Elsewhere;
 use std::ops::{ControlFlow, Range};
 use std::sync::{Arc, OnceLock};
 use upcase::UpCase;
 use usn::Changes;
+use wof::Overlaid;
 
 /// NTFS.
 pub(super) const KIND: Kind = Kind { name: "ntfs", probe };
@@ -436,8 +439,13 @@ impl FileSystem for Ntfs {
             }
             Layout::Encoded(_) => {
                 let assembled = self.assembled(entry.id.0)?;
-                if let (StreamName::Data, Some(why)) = (stream, assembled.elsewhere) {
-                    return Err(Error::unsupported(why));
+                match (stream, assembled.elsewhere) {
+                    (StreamName::Data, Some(Elsewhere::Unread(why))) => return Err(Error::unsupported(why)),
+                    (StreamName::Data, Some(Elsewhere::Overlaid(format))) => {
+                        let stored = self.open(entry, &StreamName::Named(wof::STREAM.to_vec()))?;
+                        return Ok(Arc::new(Overlaid::new(stored, format, found.size)?));
+                    }
+                    _ => {}
                 }
                 let unit =
                     assembled.units.iter().find(|(name, _)| name == stream).map_or(0, |(_, unit)| *unit);

@@ -1,5 +1,6 @@
 //! Reparse points: what their tags mean (`ntifs.h`, `IO_REPARSE_TAG_*`), and the Windows overlay filter.
 
+use super::wof::Format;
 use crate::filesystem::EntryKind;
 use crate::io::Fields;
 
@@ -8,6 +9,8 @@ const MOUNT_POINT: u32 = 0xa000_0003;
 const LX_SYMLINK: u32 = 0xa000_001d;
 const WOF: u32 = 0x8000_0017;
 const DEDUP: u32 = 0x8000_0013;
+/// The overlay filter's provider for files (`WOF_PROVIDER_FILE`).
+const FILE_PROVIDER: u32 = 2;
 
 /// Tags by their usual names.
 const TAGS: &[(u32, &str)] = &[
@@ -28,6 +31,15 @@ const TAGS: &[(u32, &str)] = &[
     (0xc000_0004, "hierarchical storage"),
     (0x8000_0006, "hierarchical storage"),
 ];
+
+/// Where content is kept that is not in the unnamed stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Elsewhere {
+    /// Compressed in another stream, in this way.
+    Overlaid(Format),
+    /// In a place that is not read.
+    Unread(&'static str),
+}
 
 /// What a reparse point says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,11 +71,17 @@ impl ReparsePoint {
         }
     }
 
-    /// Why the unnamed stream is not what the file system would give, where it is kept elsewhere.
-    pub(super) fn content_elsewhere(&self) -> Option<&'static str> {
-        match self.tag {
-            WOF => Some("the content is compressed by the Windows overlay filter (stream WofCompressedData)"),
-            DEDUP => Some("the content is in the deduplication chunk store"),
+    /// Where the content is kept, if not in the unnamed stream.
+    pub(super) fn content_elsewhere(&self) -> Option<Elsewhere> {
+        match (self.tag, self.overlay) {
+            (WOF, Some((FILE_PROVIDER, number))) => Some(match Format::new(number) {
+                Some(format) => Elsewhere::Overlaid(format),
+                None => {
+                    Elsewhere::Unread("the content is compressed by the overlay filter in an unknown way")
+                }
+            }),
+            (WOF, _) => Some(Elsewhere::Unread("the content is in a WIM file")),
+            (DEDUP, _) => Some(Elsewhere::Unread("the content is in the deduplication chunk store")),
             _ => None,
         }
     }
@@ -75,10 +93,10 @@ impl ReparsePoint {
         let named = TAGS.iter().find(|(tag, _)| *tag == self.tag).map(|(_, name)| *name);
         let name = named.or(cloud).unwrap_or("unknown");
         let format = match self.overlay {
-            Some((2, 0)) => ", XPRESS 4K",
-            Some((2, 1)) => ", LZX",
-            Some((2, 2)) => ", XPRESS 8K",
-            Some((2, 3)) => ", XPRESS 16K",
+            Some((FILE_PROVIDER, 0)) => ", XPRESS 4K",
+            Some((FILE_PROVIDER, 1)) => ", LZX",
+            Some((FILE_PROVIDER, 2)) => ", XPRESS 8K",
+            Some((FILE_PROVIDER, 3)) => ", XPRESS 16K",
             Some((1, _)) => ", in a WIM file",
             _ => "",
         };

@@ -1,0 +1,195 @@
+//! Text with escapes inside any content, swept without them.
+
+use super::confirm::{Bench, Content, ToDisk, Tools, to_u64, to_usize};
+use super::prefilter::Hit;
+use super::stream::chunk;
+use crate::content::escaped::{self, AHEAD, BEHIND, Form, HEADER, Unescaped};
+use crate::detect::Detector;
+use crate::rules::{Encoding, Literal};
+use std::ops::Range;
+
+/// Bytes around a place that are read without escapes.
+const REACH: u64 = 16 << 10;
+/// Bytes at an end of them, where the text goes on, in which nothing is looked for: a match might be cut there.
+const MARGIN: usize = 4 << 10;
+/// Escapes in escapes, and in bytes that are written as text.
+const DEPTH_MAX: usize = 2;
+
+/// A place beside which there is an escape.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Sight {
+    at: usize,
+    /// Length of the word that was seen.
+    length: usize,
+    /// How it is escaped; `None` where too little of its surroundings was seen to tell.
+    form: Option<Form>,
+}
+
+impl Sight {
+    /// The word that was seen.
+    pub(super) fn word(self) -> Range<usize> {
+        self.at..self.at.saturating_add(self.length)
+    }
+
+    /// The same place, counted from `start`.
+    pub(super) fn from(self, start: usize) -> Self {
+        Self { at: self.at.saturating_sub(start), ..self }
+    }
+}
+
+/// The literals to search for: those of the rules, then their spellings in text with escapes.
+pub fn literals(detector: &Detector) -> Vec<Literal> {
+    let own = detector.literals();
+    let mut spelled: Vec<Literal> = own
+        .iter()
+        .flat_map(|literal| {
+            let ignore_case = literal.ignore_case;
+            let spellings = escaped::spellings(&literal.bytes, ignore_case);
+            spellings.into_iter().map(move |bytes| Literal { bytes, ignore_case })
+        })
+        .filter(|literal| !own.contains(literal))
+        .collect();
+    spelled.push(Literal { bytes: HEADER.to_vec(), ignore_case: true });
+    spelled.sort();
+    spelled.dedup();
+    own.iter().cloned().chain(spelled).collect()
+}
+
+/// Takes the hits of spellings out of `hits`, and notes where text with escapes is: `bytes` was searched. `is_all`
+/// says whether it is all of its content, so that nothing stands beside it.
+pub(super) fn sights(
+    tools: &Tools<'_>,
+    bytes: &[u8],
+    is_all: bool,
+    hits: &mut Vec<Hit>,
+    found: &mut Vec<Sight>,
+) {
+    let own = tools.detector.literals().len();
+    hits.retain(|hit| {
+        let length = tools.hit_length(hit);
+        let is_own = hit.literal < own;
+        if hit.encoding == Encoding::Narrow {
+            let end = hit.offset.saturating_add(length);
+            let form = match tools.prefilter.literals().get(hit.literal) {
+                Some(literal) if !is_own => escaped::form_of(&literal.bytes),
+                _ => escaped::beside(bytes, hit.offset..end),
+            };
+            let is_near_border = hit.offset < BEHIND || end.saturating_add(AHEAD) > bytes.len();
+            if form.is_some() || (is_near_border && !is_all) {
+                found.push(Sight { at: hit.offset, length, form });
+            }
+        }
+        is_own
+    });
+    found.sort_unstable();
+}
+
+/// Handles the places seen in a piece of the disk, whose first byte lies at `disk`.
+pub(super) fn physical(tools: &Tools<'_>, bench: &mut Bench, disk: u64, seen: &[Sight]) {
+    let mut done = 0;
+    for sight in seen {
+        if sight.at < done {
+            continue;
+        }
+        let mut end = 0;
+        bench.around(tools, disk.saturating_add(to_u64(sight.at)), REACH, &mut |bench, content, position| {
+            let sight_here = Sight { at: position, ..*sight };
+            end = at_sight(tools, bench, content, sight_here).saturating_sub(position);
+        });
+        done = sight.at.saturating_add(end);
+    }
+}
+
+/// Handles the places seen in content in memory.
+pub(super) fn inside(tools: &Tools<'_>, bench: &mut Bench, content: &Content<'_>, seen: &[Sight]) {
+    if bench.coded_depth >= DEPTH_MAX {
+        return;
+    }
+    let mut done = 0;
+    for &sight in seen {
+        if sight.at < done {
+            continue;
+        }
+        let reach = to_usize(REACH);
+        let from = sight.at.saturating_sub(reach);
+        let to = sight.at.saturating_add(reach).min(content.bytes.len());
+        let near = Content {
+            bytes: content.bytes.get(from..to).unwrap_or_default(),
+            logical: content.logical.saturating_add(to_u64(from)),
+            at_start: content.at_start && from == 0,
+            at_end: content.at_end && to == content.bytes.len(),
+            ..*content
+        };
+        let here = Sight { at: sight.at.saturating_sub(from), ..sight };
+        done = from.saturating_add(at_sight(tools, bench, &near, here));
+    }
+}
+
+/// Reads the text at a sight without its escapes; returns up to where that is done.
+fn at_sight(tools: &Tools<'_>, bench: &mut Bench, content: &Content<'_>, sight: Sight) -> usize {
+    let word = sight.word();
+    let form = sight.form.or_else(|| escaped::beside(content.bytes, word.clone()));
+    let Some(form) = form else { return word.start };
+    let is_header = content.bytes.get(word.clone()).is_some_and(|word| word.eq_ignore_ascii_case(HEADER));
+    let place = if is_header { escaped::body(content.bytes, word.end) } else { Some(word.start) };
+    let Some(place) = place else { return word.start };
+    let range = escaped::stretch(content.bytes, place, form);
+    let Some(text) = escaped::decode(content.bytes, range.clone(), form) else { return word.end };
+    let is_cut_before = range.start == 0 && !content.at_start;
+    let is_cut_behind = range.end == content.bytes.len() && !content.at_end;
+    let first = if is_cut_before { range.start.saturating_add(MARGIN).min(place) } else { range.start };
+    let last = if is_cut_behind { range.end.saturating_sub(MARGIN).max(place) } else { range.end };
+    bench.coded_depth = bench.coded_depth.saturating_add(1);
+    unescaped(tools, bench, (content, form), &text, first..last);
+    bench.coded_depth = bench.coded_depth.saturating_sub(1);
+    last
+}
+
+/// Matches text without escapes, of which `range` counts, in offsets of the content around it.
+fn unescaped(
+    tools: &Tools<'_>,
+    bench: &mut Bench,
+    (outer, form): (&Content<'_>, Form),
+    text: &Unescaped,
+    range: Range<usize>,
+) {
+    let name = form.name();
+    let path = outer.member.map_or_else(|| name.to_owned(), |member| format!("{member}!/{name}"));
+    let to_disk = Within { outer, text };
+    let content = Content {
+        bytes: &text.bytes,
+        logical: 0,
+        is_stream: outer.is_stream,
+        at_start: true,
+        at_end: true,
+        member: Some(&path),
+        decoded: true,
+        to_disk: &to_disk,
+        ..*outer
+    };
+    let search = text.position(range.start)..text.position(range.end);
+    chunk(tools, bench, &content, search, 0);
+}
+
+/// The text around bytes without escapes. Where they are is told by where they stand in that text.
+#[derive(Debug)]
+struct Within<'a> {
+    outer: &'a Content<'a>,
+    text: &'a Unescaped,
+}
+
+impl Within<'_> {
+    fn outside(&self, logical: u64) -> Option<u64> {
+        Some(self.outer.logical.saturating_add(to_u64(self.text.source(to_usize(logical))?)))
+    }
+}
+
+impl ToDisk for Within<'_> {
+    fn to_disk(&self, logical: u64) -> Option<u64> {
+        self.outer.to_disk.to_disk(self.outside(logical)?)
+    }
+
+    fn told(&self, logical: u64) -> u64 {
+        self.outer.to_disk.told(self.outside(logical).unwrap_or(self.outer.logical))
+    }
+}
