@@ -75,7 +75,7 @@ fn pieces(disk: &dyn ReadAt, range: &Range<u64>, prefilter: &Prefilter) -> Vec<(
                 let mut hits = Vec::new();
                 let skew = to_usize(at % to_u64(blank::BLOCK));
                 for range in blank::written(bytes, skew) {
-                    search(prefilter, bytes, &range, &mut hits);
+                    search(prefilter, bytes, range.start, &range, &mut hits);
                 }
                 // What could not be delivered is read again by the sweep.
                 if !disk.faulted(at, to_u64(bytes.len())) {
@@ -90,16 +90,28 @@ fn pieces(disk: &dyn ReadAt, range: &Range<u64>, prefilter: &Prefilter) -> Vec<(
     found
 }
 
-/// Searches the written `range` of a piece for literals.
-pub(super) fn search(prefilter: &Prefilter, bytes: &[u8], range: &Range<usize>, hits: &mut Vec<Hit>) {
-    // A literal in UTF-16 may have its first or last zero byte in a blank block.
-    let from = range.start.saturating_sub(1);
-    let to = range.end.saturating_add(1).min(bytes.len());
-    if let Some(part) = bytes.get(from..to) {
-        let first = hits.len();
-        prefilter.scan(part, hits);
-        for hit in hits.get_mut(first..).unwrap_or_default() {
-            hit.offset = hit.offset.saturating_add(from);
+/// Searches `bytes` for the literals that start in `part` of a written range, which starts at `written`.
+pub(super) fn search(
+    prefilter: &Prefilter,
+    bytes: &[u8],
+    written: usize,
+    part: &Range<usize>,
+    hits: &mut Vec<Hit>,
+) {
+    // A literal in UTF-16 may have its first zero byte in a blank block before.
+    let from = if part.start == written { part.start.saturating_sub(1) } else { part.start };
+    let to = part.end.saturating_add(prefilter.reach()).min(bytes.len());
+    let first = hits.len();
+    prefilter.scan(bytes.get(from..to).unwrap_or_default(), hits);
+    let mut kept = first;
+    for at in first..hits.len() {
+        let Some(mut hit) = hits.get(at).copied() else { break };
+        hit.offset = hit.offset.saturating_add(from);
+        // What starts behind the part is found with the next one.
+        if let (true, Some(place)) = (hit.offset < part.end, hits.get_mut(kept)) {
+            *place = hit;
+            kept = kept.saturating_add(1);
         }
     }
+    hits.truncate(kept);
 }
