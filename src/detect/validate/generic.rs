@@ -7,7 +7,7 @@ use super::entropy::shannon;
 use super::uuid::is_uuid;
 use super::words::is_wordy;
 use super::{Change, Ruling, Subject, Validator, placeholder};
-use crate::detect::judge::{contains_ignoring_case, lines_around};
+use crate::detect::judge::{Words, contains_ignoring_case, lines_around};
 use crate::rules::Verdict;
 use std::collections::HashSet;
 use std::ops::Range;
@@ -38,8 +38,6 @@ enum FileKind {
 
 fn check(subject: &Subject<'_>) -> Ruling {
     let value = subject.secret();
-    let path = (subject.window.path)();
-    let kind = path.as_deref().map_or(FileKind::Other, file_kind);
     let surroundings = Surroundings::of(subject);
     if placeholder::is_template(value) || surroundings.goes_on_as_code {
         return Ruling::Reject;
@@ -48,19 +46,23 @@ fn check(subject: &Subject<'_>) -> Ruling {
     if is_digest(value) && surroundings.names_a_digest {
         confidence = Confidence::None;
     }
+    if confidence == Confidence::None {
+        // The path takes reading directories, and can only say less.
+        return Ruling::Reject;
+    }
     // A JSON web token has a rule that parses it.
     let is_web_token = value.starts_with(b"eyJ") && value.contains(&b'.');
-    if surroundings.is_of_known_vendor || names_itself(value) || is_web_token {
-        confidence = confidence.min(Confidence::Low);
+    if surroundings.is_of_known_vendor || names_itself(value) || is_web_token || surroundings.is_example {
+        confidence = Confidence::Low;
     }
-    if surroundings.is_example || kind == FileKind::Trial {
-        confidence = confidence.min(Confidence::Low);
-    }
-    if kind == FileKind::Code && !surroundings.is_quoted {
-        confidence = confidence.min(if is_wordy(value) { Confidence::None } else { Confidence::Low });
-    }
-    if kind == FileKind::Prose && is_wordy(value) {
-        confidence = confidence.min(Confidence::Low);
+    let path = (subject.window.path)();
+    match path.as_deref().map_or(FileKind::Other, file_kind) {
+        FileKind::Trial => confidence = Confidence::Low,
+        FileKind::Code if !surroundings.is_quoted => {
+            confidence = if is_wordy(value) { Confidence::None } else { Confidence::Low };
+        }
+        FileKind::Prose if is_wordy(value) => confidence = Confidence::Low,
+        FileKind::Code | FileKind::Prose | FileKind::Other => {}
     }
     match confidence {
         Confidence::None => Ruling::Reject,
@@ -83,6 +85,14 @@ struct Surroundings {
     is_of_known_vendor: bool,
 }
 
+/// Words of a line whose value is a checksum.
+static DIGEST_WORDS: LazyLock<Words> = LazyLock::new(|| {
+    Words::new(&["md5", "sha1", "sha2", "sha5", "checksum", "digest", "etag", "commit", "integrity"])
+});
+/// Words of a line that gives an example.
+static EXAMPLE_WORDS: LazyLock<Words> =
+    LazyLock::new(|| Words::new(&["e.g.", "example:", "for example", "for instance", "for demo", "such as"]));
+
 impl Surroundings {
     fn of(subject: &Subject<'_>) -> Self {
         let bytes = subject.window.bytes;
@@ -91,23 +101,12 @@ impl Surroundings {
         let after = bytes.get(subject.secret.end..).unwrap_or_default();
         let line = bytes.get(lines_around(bytes, &subject.matched)).unwrap_or_default();
         let name = bytes.get(name_start(bytes, &subject.matched)..subject.secret.start).unwrap_or_default();
-        let says = |words: &[&str]| words.iter().any(|word| contains_ignoring_case(line, word.as_bytes()));
         Self {
             is_quoted,
             goes_on_as_code: !is_quoted && matches!(after.first(), Some(b'(' | b'[')),
             is_of_known_vendor: is_of_known_vendor(name),
-            names_a_digest: says(&[
-                "md5",
-                "sha1",
-                "sha2",
-                "sha5",
-                "checksum",
-                "digest",
-                "etag",
-                "commit",
-                "integrity",
-            ]),
-            is_example: says(&["e.g.", "example:", "for example", "for instance", "for demo", "such as"]),
+            names_a_digest: DIGEST_WORDS.stand_in(line),
+            is_example: EXAMPLE_WORDS.stand_in(line),
         }
     }
 }

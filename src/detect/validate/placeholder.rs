@@ -1,6 +1,8 @@
 //! Text that stands where a secret would: templates, variables, instructions, rows of one character.
 
 use super::{Ruling, Subject, Validator};
+use crate::detect::judge::Words;
+use std::sync::LazyLock;
 
 pub(super) const VALIDATOR: Validator = Validator { name: "placeholder", check };
 
@@ -144,6 +146,11 @@ const WORDS: &[&[u8]] = &[
     b"\xe6\x82\xa8\xe7\x9a\x84",
     b"\xe4\xbd\xa0\xe7\x9a\x84",
 ];
+
+/// The [`OPENINGS`], for a search.
+static OPENING_MARKS: LazyLock<Words> = LazyLock::new(|| Words::exact(OPENINGS));
+/// The [`WORDS`], for a search.
+static INSTRUCTIONS: LazyLock<Words> = LazyLock::new(|| Words::new(WORDS));
 
 /// Names of things, alone where the thing itself should be.
 const NAMES: &[&[u8]] = &[
@@ -315,7 +322,7 @@ pub(crate) fn is_template(value: &[u8]) -> bool {
     let lower = bare.to_ascii_lowercase();
     let wrapped =
         |open: u8, close: u8| bare.len() >= 3 && bare.first() == Some(&open) && bare.last() == Some(&close);
-    OPENINGS.iter().any(|mark| contains(bare, mark))
+    OPENING_MARKS.stand_in(bare)
         || REFERENCES.iter().any(|reference| lower.starts_with(reference))
         || wrapped(b'<', b'>')
         || wrapped(b'{', b'}')
@@ -349,8 +356,7 @@ fn is_variable(value: &[u8]) -> bool {
 
 /// Whether `value` tells the reader to put something there, or names what belongs there.
 pub(crate) fn is_instruction(value: &[u8]) -> bool {
-    let lower = trim(value).to_ascii_lowercase();
-    if WORDS.iter().any(|word| contains(&lower, word)) {
+    if INSTRUCTIONS.stand_in(trim(value)) {
         return true;
     }
     let mut parts = split_words(value);
@@ -411,10 +417,6 @@ fn trim(value: &[u8]) -> &[u8] {
     let start = value.iter().position(|byte| !is_wrapping(byte)).unwrap_or(value.len());
     let end = value.iter().rposition(|byte| !is_wrapping(byte)).map_or(start, |end| end + 1);
     value.get(start..end).unwrap_or_default()
-}
-
-fn contains(text: &[u8], part: &[u8]) -> bool {
-    text.windows(part.len()).any(|window| window == part)
 }
 
 #[cfg(test)]
