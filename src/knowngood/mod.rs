@@ -120,6 +120,18 @@ pub fn compare(volumes: &Volumes<'_>, entries: &BTreeSet<Node>) -> BTreeMap<Node
     standing.collect()
 }
 
+/// Which of `entries` lie where credentials are in use, each in the innermost system that it belongs to: homes,
+/// `/etc`, data of services.
+pub fn in_use(volumes: &Volumes<'_>, entries: &BTreeSet<Node>) -> BTreeSet<Node> {
+    let left = Cell::new(DATABASES_MAX);
+    let mut roots = Roots::new(volumes, &left);
+    let is_in_use = |node: &Node| {
+        // What is no plain file, and what has a name in a live place, gives no subject.
+        Subject::new(volumes, &mut roots, *node).is_none_or(|subject| subject.is_in_use())
+    };
+    entries.iter().copied().filter(is_in_use).collect()
+}
+
 /// What the databases say of a file.
 #[derive(Debug)]
 struct Judged {

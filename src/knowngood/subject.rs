@@ -52,6 +52,14 @@ impl Subject {
         (!subject.names.is_empty() && !subject.names.iter().any(innermost)).then_some(subject)
     }
 
+    /// Whether one of its names lies where private keys are in use in its own system.
+    pub(super) fn is_in_use(&self) -> bool {
+        let inside = |(name, above): &'_ (Vec<u8>, Above)| -> usize {
+            above.first().map_or(0, |(length, _)| name.len().min(*length))
+        };
+        self.names.iter().any(|name| is_in_use(&[name.0.get(inside(name)..).unwrap_or_default()]))
+    }
+
     /// The systems that it belongs to: path of the root, its file system, the root directory.
     pub(super) fn roots(&self) -> impl Iterator<Item = (&[u8], usize, Node)> {
         let of = |(name, above): &'_ (Vec<u8>, Above)| -> Vec<(usize, usize, Node)> {

@@ -10,19 +10,31 @@ use crate::rules::Category;
 use std::collections::{BTreeSet, HashMap};
 
 /// Marks the findings whose file is proven to be a package's, and says which package databases could not be
-/// read. A finding that names a published key already stays as it is.
+/// read. A finding that names a published credential already stays as it is, but for private keys in use.
 pub(super) fn mark(findings: &mut [Finding], sources: &[Source]) -> Vec<Gap> {
     let by_name: HashMap<&str, usize> =
         sources.iter().enumerate().map(|(index, source)| (source.volume.as_str(), index)).collect();
-    let node_of = |finding: &Finding| {
-        let entry = entry(finding)?;
+    let place_of = |finding: &Finding| {
+        let entry = content(finding)?;
         by_name.get(finding.place.volume.as_str()).map(|&volume| Node { volume, entry })
     };
+    let node_of = |finding: &Finding| place_of(finding).filter(|_| may_be_brought(finding));
+    let published =
+        |finding: &Finding| finding.known_good.is_some() && finding.category == Category::PrivateKey;
     let nodes: BTreeSet<Node> = findings.iter().filter_map(node_of).collect();
-    if nodes.is_empty() {
+    let published_nodes = findings.iter().filter(|finding| published(finding)).filter_map(place_of);
+    let published_nodes: BTreeSet<Node> = published_nodes.collect();
+    if nodes.is_empty() && published_nodes.is_empty() {
         return Vec::new();
     }
     let volumes = leftover::volumes(sources);
+    // A key that everybody has, where a server or a user would use it, is worse than one that only leaks.
+    let in_use = knowngood::in_use(&volumes, &published_nodes);
+    for finding in findings.iter_mut().filter(|finding| published(finding)) {
+        if place_of(finding).is_some_and(|node| in_use.contains(&node)) {
+            finding.evidence.extend(finding.known_good.take().map(|name| format!("published: {name}")));
+        }
+    }
     let (proofs, troubles) = knowngood::prove(&volumes, &nodes);
     for finding in findings.iter_mut() {
         let proof = node_of(finding).and_then(|node| proofs.get(&node));
@@ -46,14 +58,19 @@ fn gap(trouble: Trouble, sources: &[Source]) -> Gap {
     }
 }
 
-/// The entry whose content a finding lies in, where a package could have brought it.
-fn entry(finding: &Finding) -> Option<EntryId> {
+/// The entry in use whose content a finding lies in.
+fn content(finding: &Finding) -> Option<EntryId> {
     let place = &finding.place;
     let is_content = place.state == Some(State::Allocated) && place.stream.is_none();
+    place.inode.filter(|_| is_content).map(EntryId)
+}
+
+/// Whether a package could have brought what was found.
+fn may_be_brought(finding: &Finding) -> bool {
     let may_be = finding.known_good.is_none();
     // A secret without an offset in the file is none of its content; a leftover may be the file itself.
-    let is_inside = place.file_offset.is_some() || finding.category == Category::Leftover;
-    place.inode.filter(|_| is_content && may_be && is_inside).map(EntryId)
+    let is_inside = finding.place.file_offset.is_some() || finding.category == Category::Leftover;
+    may_be && is_inside
 }
 
 fn words(finding: &Finding, proof: &Proof, volumes: &Volumes<'_>) -> Option<String> {

@@ -176,3 +176,33 @@ fn a_damaged_database_of_rpm_is_a_gap_and_proves_less() {
     }
     assert!(gaps >= 3, "{gaps}");
 }
+
+#[test]
+fn a_published_key_is_named_and_excused_only_where_nobody_uses_it() {
+    let key = fixture("knowngood/published.pem");
+    let tree = tempfile::tempdir().unwrap();
+    let cases = [
+        ("etc/app/tls.key", false),
+        ("home/u/.ssh/id_rsa", false),
+        ("opt/app/node_modules/x/test/key.pem", true),
+        ("usr/share/doc/x/examples/server.pem", true),
+    ];
+    for (path, _) in cases {
+        let path = tree.path().join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, &key).unwrap();
+    }
+    let scanned = scan(tree.path(), &Options::default());
+    for (path, is_excused) in cases {
+        let of = |finding: &&residue::finding::Finding| {
+            finding.place.path.as_deref().is_some_and(|at| at.ends_with(path))
+                && finding.category.to_string() == "private-key"
+        };
+        let found: Vec<_> = scanned.findings.iter().filter(of).collect();
+        let [finding] = found.as_slice() else { panic!("{path}: {found:?}") };
+        let name = is_excused.then_some("a test key of OpenSSL");
+        assert_eq!(finding.known_good.as_deref(), name, "{path}");
+        let says = finding.evidence.iter().any(|line| line == "published: a test key of OpenSSL");
+        assert_eq!(says, !is_excused, "{path}: {:?}", finding.evidence);
+    }
+}
