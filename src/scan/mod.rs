@@ -384,7 +384,7 @@ fn conclude(
         }
     }
     let mut findings = twins.finish();
-    proof::mark(&mut findings, ground);
+    outcome.gaps.extend(proof::mark(&mut findings, &sources));
     answers::excuse(outcome, &findings);
     answers::give(&engine.catalogue, options, outcome, &findings);
     assemble::sort(&mut findings, ground);

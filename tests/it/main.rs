@@ -11,6 +11,7 @@
 mod architecture;
 mod canary;
 mod cli;
+mod connections;
 mod containers;
 mod content;
 mod decoders;
@@ -38,6 +39,7 @@ mod outside;
 mod page;
 mod policy;
 mod prefilter;
+mod quiet;
 mod recognised;
 mod remedy;
 mod reports;

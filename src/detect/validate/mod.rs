@@ -39,6 +39,7 @@ const VALIDATORS: &[Validator] = &[
     check_digit::MY_NUMBER,
     check_digit::RESIDENT_ID,
     connection_string::VALIDATOR,
+    connection_string::KEYWORDS,
     crc32_base62::GITHUB,
     crc32_base62::NPM,
     generic::VALIDATOR,

@@ -351,7 +351,10 @@ fn is_variable(value: &[u8]) -> bool {
     // A password may well start with a sigil; names hold words, and digits at most at their end.
     let stem = name.trim_ascii_end().iter().rposition(|byte| !byte.is_ascii_digit()).map_or(0, |at| at + 1);
     let has_inner_digit = name.iter().take(stem).any(u8::is_ascii_digit);
-    starts && !has_inner_digit && name.iter().all(is_name) && super::words::is_wordy(name)
+    // `$MYSQL_PWD`: the case of shell variables, whatever it abbreviates.
+    let is_constant =
+        name.contains(&b'_') && name.iter().all(|byte| byte.is_ascii_uppercase() || *byte == b'_');
+    starts && !has_inner_digit && name.iter().all(is_name) && (is_constant || super::words::is_wordy(name))
 }
 
 /// Whether `value` tells the reader to put something there, or names what belongs there.
@@ -459,6 +462,7 @@ mod tests {
             "getenv(\"X\")",
             ":password",
             "$row->password",
+            "$MYSQL_PWD",
         ] {
             assert!(is_placeholder(text.as_bytes()), "{text}");
         }

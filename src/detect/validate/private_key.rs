@@ -54,7 +54,7 @@ impl Parsed {
         if let Some(public) = &self.public {
             let digest = Sha256::digest(public);
             let shown = data_encoding::BASE64_NOPAD.encode(&digest);
-            change.known_good = published::lookup_key(&shown).map(str::to_owned);
+            change.known_good = published::lookup_key(&shown).map(std::borrow::Cow::into_owned);
             change.evidence.push(format!("public key: SHA256:{shown}"));
         }
         if let Some(comment) = self.comment.as_deref().filter(|comment| !comment.is_empty()) {
