@@ -75,6 +75,11 @@ pub(super) trait Layout: Send + Sync + fmt::Debug {
         Ok(false)
     }
 
+    /// Largest size in bytes of a unit that is decoded.
+    fn unit_max(&self) -> usize {
+        2 << 20
+    }
+
     /// Bytes at the end of a compressed unit's length that may lie past its data.
     fn tail(&self) -> u64 {
         0
@@ -129,7 +134,8 @@ impl<L: Layout> Sparse<L> {
         parent: Option<Arc<dyn Image>>,
         facts: Facts,
     ) -> Self {
-        Self { layout, files, parent, facts, cache: Cache::new(CACHE_BYTES) }
+        let cache = Cache::new(CACHE_BYTES, layout.unit_max());
+        Self { layout, files, parent, facts, cache }
     }
 
     fn file(&self, number: usize) -> Result<&Arc<dyn ReadAt>> {
@@ -181,7 +187,7 @@ impl<L: Layout> Sparse<L> {
         run
     }
 
-    fn unit(&self, place: &Place) -> Result<Arc<[u8]>> {
+    fn unit(&self, place: &Place) -> Result<Arc<Vec<u8>>> {
         let Place::Encoded { unit, .. } = place else {
             return Err(Error::new(Kind::Corrupt, "not a compressed unit"));
         };
@@ -191,8 +197,8 @@ impl<L: Layout> Sparse<L> {
         let length = usize::try_from(unit.end.saturating_sub(unit.start)).unwrap_or(usize::MAX);
         let mut bytes = vec![0; length];
         self.decode(place, &mut bytes)?;
-        let bytes = Arc::from(bytes);
-        self.cache.insert(unit.start, &bytes);
+        let bytes = Arc::new(bytes);
+        self.cache.insert(unit.start, Arc::clone(&bytes));
         Ok(bytes)
     }
 
@@ -220,7 +226,7 @@ impl<L: Layout> Sparse<L> {
             Place::Encoded { unit, .. } => {
                 let whole = u64::try_from(buffer.len()) == Ok(unit.end.saturating_sub(unit.start));
                 if unit.start == offset && whole {
-                    return self.decode(place, buffer);
+                    return self.read_unit(place, unit.start, buffer);
                 }
                 let bytes = self.unit(place)?;
                 let start = usize::try_from(offset.saturating_sub(unit.start)).unwrap_or(usize::MAX);
@@ -245,6 +251,18 @@ impl<L: Layout> Sparse<L> {
             }
             Place::Missing { kind, reason } => Err(Error::new(*kind, reason.as_ref()).at(offset)),
         }
+    }
+
+    /// Decodes a unit straight to where it is wanted, unless it is there already; windows around what is found
+    /// in it will ask for parts of it.
+    fn read_unit(&self, place: &Place, start: u64, buffer: &mut [u8]) -> Result<()> {
+        if let Some(bytes) = self.cache.glance(start).filter(|bytes| bytes.len() == buffer.len()) {
+            buffer.copy_from_slice(&bytes);
+            return Ok(());
+        }
+        self.decode(place, buffer)?;
+        self.cache.insert_copy(start, buffer);
+        Ok(())
     }
 
     /// Calls `visit` with each stored range behind a guest range; compressed units that lie near each other are
