@@ -59,13 +59,17 @@ impl Cache {
 
     /// Keeps a copy of `unit`, which starts at guest offset `start`.
     pub(super) fn insert_copy(&self, start: u64, unit: &[u8]) {
-        let spare = self
-            .shard(start)
-            .and_then(|shard| shard.lock().unwrap_or_else(PoisonError::into_inner).spare.take());
-        let mut bytes = spare.unwrap_or_default();
+        let mut bytes = self.spare(start);
         bytes.clear();
         bytes.extend_from_slice(unit);
         self.insert(start, Arc::new(bytes));
+    }
+
+    /// Memory for the unit that starts at guest offset `start`, with whatever was in it.
+    pub(super) fn spare(&self, start: u64) -> Vec<u8> {
+        let shard = self.shard(start);
+        let spare = shard.and_then(|shard| shard.lock().unwrap_or_else(PoisonError::into_inner).spare.take());
+        spare.unwrap_or_default()
     }
 
     /// Keeps `unit`, which starts at guest offset `start`.

@@ -9,13 +9,19 @@ use super::residual::Used;
 use super::unshown::Unshown;
 use super::{Facts, Image, RemainsKind, Residual, Snapshot};
 use crate::error::{Error, Kind, Result};
-use crate::io::{Backing, Extent, ReadAt, check_range, read_vec};
+use crate::io::{Backing, Extent, ReadAt, check_range};
+use std::cell::RefCell;
 use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
 /// Units that one call of `map` joins at most; a caller that wants more asks again.
 const UNITS_MAX: usize = 4096;
+
+thread_local! {
+    /// The stored form of the unit that is being decoded.
+    static STORED: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
 
 /// Where a piece of the disk lies.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -195,7 +201,8 @@ impl<L: Layout> Sparse<L> {
             return Ok(bytes);
         }
         let length = usize::try_from(unit.end.saturating_sub(unit.start)).unwrap_or(usize::MAX);
-        let mut bytes = vec![0; length];
+        let mut bytes = self.cache.spare(unit.start);
+        bytes.resize(length, 0);
         self.decode(place, &mut bytes)?;
         let bytes = Arc::new(bytes);
         self.cache.insert(unit.start, Arc::clone(&bytes));
@@ -209,14 +216,14 @@ impl<L: Layout> Sparse<L> {
         let file = self.file(*file)?;
         // Formats round the stored length up to sectors: the file may end within the last one.
         let length = file.size().saturating_sub(*at).min(*length);
-        if let Some(source) = file.slice(*at, length).filter(|s| u64::try_from(s.len()) == Ok(length)) {
-            let decoded = codec.decode(source, unit).map_err(|error| error.at(*at));
-            if !file.faulted(*at, length) {
-                return decoded;
-            }
-        }
-        let source = read_vec(file.as_ref(), *at, usize::try_from(length).unwrap_or(usize::MAX))?;
-        codec.decode(&source, unit).map_err(|error| error.at(*at))
+        let length = usize::try_from(length).unwrap_or(usize::MAX);
+        // Copied out of the file: pages of a mapping would stay with the process, and a copy costs far less than
+        // decoding.
+        STORED.with_borrow_mut(|stored| {
+            stored.resize(length, 0);
+            file.read_at(*at, stored)?;
+            codec.decode(stored, unit).map_err(|error| error.at(*at))
+        })
     }
 
     /// Fills `buffer` with the bytes of `place`, which starts at guest offset `offset`.
