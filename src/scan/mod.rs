@@ -329,7 +329,7 @@ fn index(engine: &Engine, ground: &Ground, index: usize) -> Indexed {
         Resident::Bytes { entry, stream, state } => residents.add(entry, stream, state),
         Resident::Encoded { entry, stream, state } => {
             let size = entry.streams.get(usize::from(stream)).map_or(0, |stream| stream.size);
-            encoded.push(Encoded { land: index, entry: entry.id, stream, state, size, decoder: None });
+            encoded.push(Encoded { land: index, entry: entry.id, stream, state, size, at: 0, decoder: None });
         }
         Resident::Problem { entry, error } => gaps.push(damaged(entry, &error)),
     });

@@ -9,7 +9,7 @@ use super::escaped;
 use super::inner::is_decoded;
 use crate::content::{self, HEAD};
 use crate::coverage::Coverage;
-use crate::io::{Backing, ReadAt};
+use crate::io::{Backing, Extent, ReadAt};
 use crate::location::State;
 use std::ops::Range;
 
@@ -116,9 +116,28 @@ impl Sweep<'_, '_> {
                 self.swept.coverage.blank = self.swept.coverage.blank.saturating_add(next.saturating_sub(at));
             }
             Backing::Missing { reason } => self.unread(at..next, &reason),
-            Backing::Stored { .. } | Backing::Encoded { .. } => self.stored(at..next),
+            Backing::Stored { .. } => self.stored(at..next),
+            Backing::Encoded { .. } => {
+                let end = self.encoded_end(next, end.min(at.saturating_add(READ)));
+                self.copied(at..end);
+                return end;
+            }
         }
         next
+    }
+
+    /// Where bytes end that are read together with encoded ones before `at`: a piece for each encoded unit would
+    /// leave most windows crossing from one into the next.
+    fn encoded_end(&self, mut at: u64, end: u64) -> u64 {
+        while at < end {
+            match self.disk.map(at, end.saturating_sub(at)) {
+                Ok(Extent { length, backing: Backing::Stored { .. } | Backing::Encoded { .. } }) => {
+                    at = at.saturating_add(length.max(1));
+                }
+                _ => break,
+            }
+        }
+        at.min(end)
     }
 
     /// Sweeps bytes that are there, borrowed where they are mapped and copied otherwise.
@@ -253,6 +272,7 @@ impl Sweep<'_, '_> {
                         stream: owner.stream,
                         state: owner.state,
                         size: owner.end,
+                        at: stretch.disk.saturating_add(start.saturating_sub(volume.start)),
                         decoder,
                     });
                 }
