@@ -16,6 +16,7 @@ mod hive;
 mod journal;
 mod lz4;
 mod lzma;
+pub mod mime;
 mod nest;
 mod part;
 mod pdf;

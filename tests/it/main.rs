@@ -31,6 +31,7 @@ mod layers;
 mod leaks;
 mod leftover_images;
 mod leftovers;
+mod mails;
 mod nested;
 mod ntfs;
 mod ntfs_overlay;
