@@ -36,6 +36,7 @@ mod nested;
 mod ntfs;
 mod ntfs_overlay;
 mod outside;
+mod packed;
 mod page;
 mod policy;
 mod prefilter;
