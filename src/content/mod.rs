@@ -4,6 +4,7 @@
 //! is looked at again, to a fixed depth, within a budget of bytes and time. What is cut is reported as such.
 
 mod ar;
+mod ascii;
 mod bzip2;
 pub mod coded;
 mod cpio;
@@ -15,12 +16,15 @@ mod gzip;
 mod hive;
 mod journal;
 mod lz4;
+mod lz4_legacy;
 mod lzma;
+pub mod mime;
+mod named;
 mod nest;
 mod part;
 mod pdf;
 mod peek;
-mod rar;
+mod ppmd;
 mod rpm;
 mod sevenz;
 mod sqlite;
@@ -123,13 +127,14 @@ pub const DECODERS: &[Decoder] = &[
     xz::DECODER,
     zstd::DECODER,
     lz4::DECODER,
+    lz4_legacy::DECODER,
     zip::DECODER,
     ar::DECODER,
     cpio::DECODER,
     rpm::DECODER,
     sevenz::DECODER,
-    rar::DECODER,
     git::DECODER,
+    git::BUNDLE,
     pdf::DECODER,
     sqlite::DECODER,
     sqlite::WAL,
@@ -139,6 +144,13 @@ pub const DECODERS: &[Decoder] = &[
     tar::DECODER,
     lzma::DECODER,
     zlib::DECODER,
+    named::RAR,
+    named::CAB,
+    named::WIM,
+    named::LZIP,
+    named::LZOP,
+    named::COMPRESS,
+    zip::BEHIND,
 ];
 
 /// The decoder for content that starts with `head`.
