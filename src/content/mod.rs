@@ -14,6 +14,7 @@ mod gather;
 mod git;
 mod gzip;
 mod hive;
+mod inflate;
 mod journal;
 mod lz4;
 mod lz4_legacy;
