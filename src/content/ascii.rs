@@ -19,12 +19,14 @@ pub(super) struct Ascii<R> {
     held: usize,
     taken: usize,
     ended: bool,
+    /// What went wrong behind the bytes that were handed out last.
+    wrong: Option<Error>,
 }
 
 impl<R: Read> Ascii<R> {
     pub(super) fn new(source: R, form: Form) -> Self {
         let source = BufReader::new(source);
-        Self { source, form, group: [0; 4], held: 0, taken: 0, ended: false }
+        Self { source, form, group: [0; 4], held: 0, taken: 0, ended: false, wrong: None }
     }
 
     /// The next character that is no white space; nothing at the end.
@@ -87,6 +89,10 @@ impl<R: Read> Ascii<R> {
             }
             count = count.saturating_add(1);
         }
+        if count == 0 {
+            self.held = 0;
+            return Ok(());
+        }
         let value = digits.iter().try_fold(0_u32, |value, &digit| value.checked_mul(85)?.checked_add(digit));
         self.group = value.ok_or_else(wrong)?.to_be_bytes();
         self.held = count.saturating_sub(1);
@@ -99,20 +105,17 @@ impl<R: Read> Read for Ascii<R> {
         let mut filled = 0_usize;
         for into in buffer.iter_mut() {
             while self.taken >= self.held {
+                if filled == 0
+                    && let Some(error) = self.wrong.take()
+                {
+                    return Err(error);
+                }
                 if self.ended {
                     return Ok(filled);
                 }
-                match self.next() {
-                    Ok(()) => {}
-                    // What was read before counts.
-                    Err(_) if filled > 0 => {
-                        self.held = 0;
-                        return Ok(filled);
-                    }
-                    Err(error) => {
-                        self.ended = true;
-                        return Err(error);
-                    }
+                if let Err(error) = self.next() {
+                    // What was read before counts, and is handed out first.
+                    (self.held, self.ended, self.wrong) = (0, true, Some(error));
                 }
             }
             *into = self.group.get(self.taken).copied().unwrap_or(0);
@@ -134,6 +137,19 @@ mod tests {
     fn read(text: &str, form: Form) -> Result<Vec<u8>> {
         let mut bytes = Vec::new();
         Ascii::new(text.as_bytes(), form).read_to_end(&mut bytes).map(|_| bytes)
+    }
+
+    #[test]
+    fn damage_is_told_behind_what_came_before_it() {
+        for (text, form, before) in [
+            ("4865zz>", Form::Hex, &b"He"[..]),
+            ("87cUR\x7f!!~>", Form::Base85, b"Hell"),
+            ("s8W-\"~>", Form::Base85, b""),
+        ] {
+            let (mut reader, mut bytes) = (Ascii::new(text.as_bytes(), form), Vec::new());
+            assert!(reader.read_to_end(&mut bytes).is_err(), "{text}");
+            assert_eq!(bytes, before, "{text}");
+        }
     }
 
     #[test]
