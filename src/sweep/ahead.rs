@@ -18,7 +18,13 @@ const HITS_MAX: usize = 1 << 22;
 
 /// What the first pieces of a disk hold, by their place.
 #[derive(Debug, Default)]
-pub struct Ahead(BTreeMap<u64, Piece>);
+pub struct Ahead {
+    pieces: BTreeMap<u64, Piece>,
+    /// Hits in all of them.
+    kept: usize,
+    /// Where the next unit starts.
+    next: u64,
+}
 
 /// The hits in one piece.
 #[derive(Debug)]
@@ -30,22 +36,20 @@ struct Piece {
 impl Ahead {
     /// Whether nothing was searched.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.pieces.is_empty()
     }
 
     /// The hits in the piece of `length` bytes at `disk`, if just that piece was searched.
     pub(super) fn hits(&self, disk: u64, length: usize) -> Option<&[Hit]> {
-        self.0.get(&disk).filter(|piece| piece.length == length).map(|piece| piece.hits.as_slice())
+        self.pieces.get(&disk).filter(|piece| piece.length == length).map(|piece| piece.hits.as_slice())
     }
 }
 
-/// Searches units of `unit` bytes of `disk` from its start on, until `stop` is set: those that can be borrowed,
-/// since copying is left to the sweep. Runs in the calling rayon pool.
-pub fn ahead(disk: &dyn ReadAt, unit: u64, prefilter: &Prefilter, stop: &AtomicBool) -> Ahead {
-    let mut found = Ahead::default();
-    let mut plan = Plan { disk, unit: unit.max(1), at: 0, budget: u64::MAX };
-    let mut kept = 0_usize;
-    while !stop.load(Ordering::Relaxed) && kept < HITS_MAX {
+/// Searches units of `unit` bytes of `disk` from where `found` ends on, until `stop` is set: those that can be
+/// borrowed, since copying is left to the sweep. Runs in the calling rayon pool.
+pub fn ahead(disk: &dyn ReadAt, unit: u64, prefilter: &Prefilter, stop: &AtomicBool, found: &mut Ahead) {
+    let mut plan = Plan { disk, unit: unit.max(1), at: found.next, budget: u64::MAX };
+    while !stop.load(Ordering::Relaxed) && found.kept < HITS_MAX {
         let batch = plan.next_batch();
         if batch.units.is_empty() && batch.missing.is_empty() {
             break;
@@ -56,11 +60,12 @@ pub fn ahead(disk: &dyn ReadAt, unit: u64, prefilter: &Prefilter, stop: &AtomicB
         };
         let searched: Vec<_> = batch.units.par_iter().map(search).collect();
         for (start, piece) in searched.into_iter().flatten() {
-            kept = kept.saturating_add(piece.hits.len());
-            found.0.insert(start, piece);
+            found.kept = found.kept.saturating_add(piece.hits.len());
+            found.pieces.insert(start, piece);
         }
+        // Units of this batch that were stopped are left to the sweep.
+        found.next = plan.at;
     }
-    found
 }
 
 /// Searches the pieces of a unit just as the sweep will cut them.
