@@ -14,6 +14,7 @@ mod git;
 mod gzip;
 mod hive;
 mod journal;
+mod keyfile;
 mod lz4;
 mod lzma;
 mod nest;
@@ -31,6 +32,7 @@ mod zip;
 mod zlib;
 mod zstd;
 
+pub use keyfile::MARK as KEY_FILE_MARK;
 pub use nest::decode;
 
 use crate::error::{Error, Kind, Result};
@@ -136,6 +138,7 @@ pub const DECODERS: &[Decoder] = &[
     evtx::DECODER,
     hive::DECODER,
     journal::DECODER,
+    keyfile::DECODER,
     tar::DECODER,
     lzma::DECODER,
     zlib::DECODER,
