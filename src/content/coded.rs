@@ -271,7 +271,9 @@ fn is_worth_it(text: &[u8], form: Form, skip: usize) -> bool {
             return false;
         }
     }
-    is_text || is_wide != [false; 2] || (may_hold_format && recognise(sample).is_some())
+    // Keys in Base64 have rules of their own, which see the text.
+    let holds_format = || recognise(sample).is_some_and(|decoder| decoder.name != super::keyfile::NAME);
+    is_text || is_wide != [false; 2] || (may_hold_format && holds_format())
 }
 
 /// Whether a byte may come next in UTF-8, of which `following` bytes of a character are still to come.

@@ -16,6 +16,7 @@ mod gzip;
 mod hive;
 mod inflate;
 mod journal;
+mod keyfile;
 mod lz4;
 mod lz4_legacy;
 mod lzma;
@@ -36,6 +37,7 @@ mod zip;
 mod zlib;
 mod zstd;
 
+pub use keyfile::MARK as KEY_FILE_MARK;
 pub use nest::decode;
 
 use crate::error::{Error, Kind, Result};
@@ -142,6 +144,7 @@ pub const DECODERS: &[Decoder] = &[
     evtx::DECODER,
     hive::DECODER,
     journal::DECODER,
+    keyfile::DECODER,
     tar::DECODER,
     lzma::DECODER,
     zlib::DECODER,

@@ -60,7 +60,11 @@ impl Engine {
     /// [`Kind::Usage`] when a rule or check is wrong.
     pub fn new(options: &Options) -> Result<Self> {
         let search = || {
-            let detector = Detector::new(rules(&options.rule_files)?)?;
+            let mut rules = rules(&options.rule_files)?;
+            if !options.pii {
+                rules.leave_out_personal_data();
+            }
+            let detector = Detector::new(rules)?;
             let prefilter = Prefilter::new(&sweep::literals(&detector))?;
             Ok((detector, prefilter))
         };

@@ -6,7 +6,7 @@
 use super::entropy::shannon;
 use super::uuid::is_uuid;
 use super::words::is_wordy;
-use super::{Change, Ruling, Subject, Validator, placeholder};
+use super::{Change, Ruling, Subject, Validator, jwt, placeholder};
 use crate::detect::judge::{Words, contains_ignoring_case, lines_around};
 use crate::rules::Verdict;
 use std::collections::HashSet;
@@ -25,7 +25,7 @@ enum Confidence {
 
 /// What sort of file the value stands in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum FileKind {
+pub(super) enum FileKind {
     /// Source code: what is not in quotes is an expression.
     Code,
     /// Documentation and translations: values are examples and sentences.
@@ -43,6 +43,10 @@ fn check(subject: &Subject<'_>) -> Ruling {
         return Ruling::Reject;
     }
     let mut confidence = weigh(value, surroundings.is_quoted);
+    // Many services hand out keys in the form of a UUID; without the name, most UUIDs are something else.
+    if is_uuid(value) && !is_typed(value) && surroundings.names_a_credential {
+        confidence = Confidence::High;
+    }
     if is_digest(value) && surroundings.names_a_digest {
         confidence = Confidence::None;
     }
@@ -50,9 +54,14 @@ fn check(subject: &Subject<'_>) -> Ruling {
         // The path takes reading directories, and can only say less.
         return Ruling::Reject;
     }
-    // A JSON web token has a rule that parses it.
-    let is_web_token = value.starts_with(b"eyJ") && value.contains(&b'.');
-    if surroundings.is_of_known_vendor || names_itself(value) || is_web_token || surroundings.is_example {
+    // A JSON web token has a rule that parses it; its head alone is cut from an explanation.
+    let is_web_token = value.starts_with(b"eyJ") && (value.len() < WEB_TOKEN_LEN_MIN || jwt::is_token(value));
+    if surroundings.is_of_known_vendor
+        || names_itself(value)
+        || is_web_token
+        || surroundings.is_said_to_be_none
+        || surroundings.is_example
+    {
         confidence = Confidence::Low;
     }
     let path = (subject.window.path)();
@@ -71,6 +80,9 @@ fn check(subject: &Subject<'_>) -> Ruling {
     }
 }
 
+/// Shortest JSON web token: two objects and a signature.
+const WEB_TOKEN_LEN_MIN: usize = 64;
+
 /// What stands around a value.
 #[derive(Debug, Default)]
 struct Surroundings {
@@ -83,6 +95,10 @@ struct Surroundings {
     is_example: bool,
     /// The name is that of a vendor's key or token; those have a form, and rules of their own.
     is_of_known_vendor: bool,
+    /// The name says that it is a credential, and not the number of one.
+    names_a_credential: bool,
+    /// The name says that the value is made up: `invalidToken`, `fakeSecret`.
+    is_said_to_be_none: bool,
 }
 
 /// Words of a line whose value is a checksum.
@@ -105,6 +121,8 @@ impl Surroundings {
             is_quoted,
             goes_on_as_code: !is_quoted && matches!(after.first(), Some(b'(' | b'[')),
             is_of_known_vendor: is_of_known_vendor(name),
+            names_a_credential: names_a_credential(name),
+            is_said_to_be_none: MADE_UP.iter().any(|word| contains_ignoring_case(name, word)),
             names_a_digest: DIGEST_WORDS.stand_in(line),
             is_example: EXAMPLE_WORDS.stand_in(line),
         }
@@ -129,6 +147,23 @@ fn is_of_known_vendor(name: &[u8]) -> bool {
         name.iter().filter(|byte| byte.is_ascii_alphanumeric()).map(u8::to_ascii_lowercase).collect();
     let is_token = [b"key".as_slice(), b"token"].iter().any(|word| contains_ignoring_case(&name, word));
     is_token && (1..=name.len()).filter_map(|length| name.get(..length)).any(|start| VENDORS.contains(start))
+}
+
+/// Whether a value holds digits as they lie on a keyboard or in the alphabet: nobody drew them.
+fn is_typed(value: &[u8]) -> bool {
+    [b"12345".as_slice(), b"abcde", b"a1b2c", b"00000"].iter().any(|row| contains_ignoring_case(value, row))
+}
+
+/// Words of names of values that are made up.
+const MADE_UP: [&[u8]; 8] =
+    [b"nonmatching", b"invalid", b"fake", b"dummy", b"mock", b"bogus", b"wrong", b"incorrect"];
+
+/// Whether a name ends as those of keys, tokens and secrets do: `api_key`, `authToken`, and not `token_id`.
+fn names_a_credential(name: &[u8]) -> bool {
+    const ENDS: [&[u8]; 6] = [b"token", b"secret", b"apikey", b"accesskey", b"secretkey", b"authkey"];
+    let bare: Vec<u8> =
+        name.iter().filter(|byte| byte.is_ascii_alphanumeric()).map(u8::to_ascii_lowercase).collect();
+    ENDS.iter().any(|end| bare.ends_with(end))
 }
 
 /// `CleartextPassword1`: words and the name of what should stand there.
@@ -294,7 +329,7 @@ fn is_date_or_version(value: &[u8], digits: usize, joints: usize) -> bool {
 }
 
 /// What a path says of a file.
-fn file_kind(path: &[u8]) -> FileKind {
+pub(super) fn file_kind(path: &[u8]) -> FileKind {
     const CODE: &[&str] = &[
         "c", "h", "cc", "cpp", "cxx", "hpp", "hh", "cs", "java", "kt", "scala", "go", "rs", "py", "pyi",
         "rb", "php", "pl", "pm", "js", "mjs", "cjs", "ts", "jsx", "tsx", "vue", "swift", "m", "mm", "lua",
