@@ -10,7 +10,7 @@ fn nothing_is_found_in_texts_of_a_clean_system() {
         .findings
         .iter()
         .filter(|finding| finding.category.to_string() != "leftover")
-        .map(|finding| (&finding.place.path, finding.line, &finding.rule, &finding.secret_shown))
+        .map(|finding| (&finding.place.path, finding.place.line, &finding.rule, &finding.secret_shown))
         .collect();
     assert!(found.is_empty(), "{found:#?}");
     // The folder was read at all.
