@@ -10,6 +10,8 @@ const MAGIC: [u8; 4] = [0x02, 0x21, 0x4c, 0x18];
 const BLOCK: usize = 8 << 20;
 /// Longest packed block: what cannot be packed becomes this much longer.
 const PACKED_MAX: usize = BLOCK + BLOCK / 255 + 16;
+/// Bytes that each packed byte may stand for, and one more.
+const RATIO_MAX: usize = 256;
 
 pub(super) const DECODER: Decoder = Decoder {
     name: "lz4",
@@ -61,7 +63,8 @@ impl Legacy<'_> {
         if got < size {
             return Err(Error::new(ErrorKind::UnexpectedEof, "a block that is cut"));
         }
-        self.block.resize(BLOCK, 0);
+        // No byte of a block stands for more than 255, so that short blocks cost little.
+        self.block.resize(size.saturating_mul(RATIO_MAX).min(BLOCK), 0);
         let unpacked = lz4_flex::block::decompress_into(&self.packed, &mut self.block);
         let length = unpacked.map_err(|error| Error::new(ErrorKind::InvalidData, error.to_string()))?;
         self.block.truncate(length);

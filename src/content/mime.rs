@@ -30,7 +30,7 @@ impl Encoding {
 }
 
 /// Bytes of headers behind this one. Mail programs add signatures of several kB.
-const HEADERS_MAX: usize = 16 << 10;
+pub const HEADERS_MAX: usize = 16 << 10;
 /// Longest line (RFC 5322, section 2.1.1), with its break.
 const LINE_MAX: usize = 1000;
 /// Fewest characters of Base64 that are worth decoding: those of the shortest secrets.
@@ -77,14 +77,27 @@ fn base64_line(bytes: &[u8]) -> Option<(usize, usize)> {
 /// Whether a header before the run of Base64 at `at` announces it, so that it is met from there.
 pub fn is_announced(bytes: &[u8], at: usize) -> bool {
     let before = bytes.get(at.saturating_sub(HEADERS_MAX)..at).unwrap_or_default();
-    if !(before.ends_with(b"\n\n") || before.ends_with(b"\n\r\n")) {
+    let Some(headers) = before.strip_suffix(b"\r\n").or_else(|| before.strip_suffix(b"\n")) else {
+        return false;
+    };
+    if !headers.ends_with(b"\n") {
         return false;
     }
-    // From the end on: the header stands close by, and no other empty line behind it.
-    let found = before.windows(BASE64.len()).rposition(|window| window.eq_ignore_ascii_case(BASE64));
-    let from = at.saturating_sub(before.len());
-    found
-        .is_some_and(|place| body(bytes, from.saturating_add(place).saturating_add(BASE64.len())) == Some(at))
+    // The header stands in the same block: an empty line would end it.
+    let mut block = headers;
+    loop {
+        let Some(rest) = block.strip_suffix(b"\n") else { return false };
+        let start = rest.iter().rposition(|&byte| byte == b'\n').map_or(0, |place| place.saturating_add(1));
+        let line = rest.get(start..).unwrap_or_default();
+        if line.trim_ascii().is_empty() {
+            return false;
+        }
+        let has_header = |window: &[u8]| window.eq_ignore_ascii_case(BASE64);
+        if line.windows(BASE64.len()).any(has_header) {
+            return true;
+        }
+        block = rest.get(..start).unwrap_or_default();
+    }
 }
 
 #[cfg(test)]

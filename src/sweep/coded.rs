@@ -91,8 +91,9 @@ fn at_position(tools: &Tools<'_>, bench: &mut Bench, content: &Content<'_>, posi
     range.end
 }
 
-/// Handles the part of a mail that a header announces, which ends at `header`; returns where the part ends, and
-/// nothing where it goes on behind the content that is seen and that is not the last attempt.
+/// Handles the part of a mail that a header announces, which ends at `header`; returns up to where no other header
+/// announces anything else, and nothing where the part goes on behind the content that is seen and that is not the
+/// last attempt.
 pub(super) fn part(
     tools: &Tools<'_>,
     bench: &mut Bench,
@@ -101,10 +102,14 @@ pub(super) fn part(
     is_last: bool,
 ) -> Option<usize> {
     let left = |at: usize| content.bytes.len().saturating_sub(at);
-    let body = mime::body(content.bytes, header);
-    let goes_on = !content.at_end && body.is_none_or(|at| left(at) < EDGE);
-    let Some(run) = body.and_then(|at| coded::announced(content.bytes, at)) else {
-        return (is_last || !goes_on).then_some(header);
+    let Some(body) = mime::body(content.bytes, header) else {
+        let goes_on = !content.at_end && left(header) < mime::HEADERS_MAX;
+        // Nothing is announced there; nor is it by headers that stand in the same text.
+        return (is_last || !goes_on).then_some(header.saturating_add(mime::HEADERS_MAX / 2));
+    };
+    let Some(run) = coded::announced(content.bytes, body) else {
+        let goes_on = !content.at_end && left(body) < EDGE;
+        return (is_last || !goes_on).then_some(body);
     };
     let is_cut = !content.at_end && left(run.range.end) < EDGE;
     if is_cut && !is_last {

@@ -12,7 +12,7 @@ use std::ops::Range;
 /// Bytes around a place that are read without escapes.
 const REACH: u64 = 16 << 10;
 /// Bytes around a header of a mail in which the part behind it is read: most parts are short.
-const PARTS: [u64; 3] = [REACH, 1 << 20, 16 << 20];
+const PARTS: [u64; 3] = [2 * REACH, 1 << 20, 16 << 20];
 /// Bytes at an end of them, where the text goes on, in which nothing is looked for: a match might be cut there.
 const MARGIN: usize = 4 << 10;
 /// Escapes in escapes, and in bytes that are written as text.
@@ -36,12 +36,6 @@ impl Sight {
         self.at..self.at.saturating_add(self.length)
     }
 
-    /// Whether it lies in what is done up to `done`. Text in quoted-printable may seem to go on over the next
-    /// part, which is met from its own header.
-    fn is_done(self, done: usize) -> bool {
-        self.at < done && self.part != Some(Part::Base64)
-    }
-
     /// Bytes around it that are looked at: those that follow are tried where it goes on. The second value says
     /// which are the last.
     fn reaches(self) -> impl Iterator<Item = (u64, bool)> {
@@ -60,6 +54,43 @@ impl Sight {
     /// The same place, counted from `start`.
     pub(super) fn from(self, start: usize) -> Self {
         Self { at: self.at.saturating_sub(start), ..self }
+    }
+}
+
+/// Up to where sights are done.
+#[derive(Clone, Copy, Debug, Default)]
+struct Done {
+    /// All of them.
+    all: usize,
+    /// Those that announce a part in quoted-printable, of which the next ones mostly lie in what was read.
+    quoted: usize,
+    /// Those that announce a part in Base64. Text in quoted-printable may seem to go on over such a part, which is
+    /// met from its own header; headers before one part share it.
+    base64: usize,
+}
+
+impl Done {
+    fn holds(self, sight: Sight) -> bool {
+        sight.at
+            < match sight.part {
+                None => self.all,
+                Some(Part::Quoted) => self.all.max(self.quoted),
+                Some(Part::Base64) => self.base64,
+            }
+    }
+
+    /// The same in offsets that count from `base` of these on, from `from` there.
+    fn moved(self, from: usize, base: usize) -> Self {
+        let moved = |at: usize| if at == 0 { 0 } else { at.saturating_sub(from).saturating_add(base) };
+        Self { all: moved(self.all), quoted: moved(self.quoted), base64: moved(self.base64) }
+    }
+
+    fn and(self, other: Self) -> Self {
+        Self {
+            all: self.all.max(other.all),
+            quoted: self.quoted.max(other.quoted),
+            base64: self.base64.max(other.base64),
+        }
     }
 }
 
@@ -115,9 +146,9 @@ pub(super) fn sights(
 
 /// Handles the places seen in a piece of the disk, whose first byte lies at `disk`.
 pub(super) fn physical(tools: &Tools<'_>, bench: &mut Bench, disk: u64, seen: &[Sight]) {
-    let mut done = 0;
+    let mut done = Done::default();
     for sight in seen {
-        if sight.is_done(done) {
+        if done.holds(*sight) {
             continue;
         }
         let place = disk.saturating_add(to_u64(sight.at));
@@ -125,13 +156,13 @@ pub(super) fn physical(tools: &Tools<'_>, bench: &mut Bench, disk: u64, seen: &[
         for (reach, is_last) in sight.reaches() {
             bench.around(tools, place, reach, &mut |bench, content, position| {
                 let here = Sight { at: position, ..*sight };
-                end = at_sight(tools, bench, content, here, is_last).map(|end| end.saturating_sub(position));
+                end = at_sight(tools, bench, content, here, is_last).map(|end| end.moved(position, sight.at));
             });
             if end.is_some() {
                 break;
             }
         }
-        done = done.max(sight.at.saturating_add(end.unwrap_or(0)));
+        done = done.and(end.unwrap_or_default());
     }
 }
 
@@ -140,9 +171,9 @@ pub(super) fn inside(tools: &Tools<'_>, bench: &mut Bench, content: &Content<'_>
     if bench.coded_depth >= DEPTH_MAX {
         return;
     }
-    let mut done = 0;
+    let mut done = Done::default();
     for &sight in seen {
-        if sight.is_done(done) {
+        if done.holds(sight) {
             continue;
         }
         let reach = if sight.part.is_some() { content.bytes.len() } else { to_usize(REACH) };
@@ -156,8 +187,8 @@ pub(super) fn inside(tools: &Tools<'_>, bench: &mut Bench, content: &Content<'_>
             ..*content
         };
         let here = Sight { at: sight.at.saturating_sub(from), ..sight };
-        let end = at_sight(tools, bench, &near, here, true).unwrap_or(0);
-        done = done.max(from.saturating_add(end));
+        let end = at_sight(tools, bench, &near, here, true).unwrap_or_default();
+        done = done.and(end.moved(0, from));
     }
 }
 
@@ -169,28 +200,32 @@ fn at_sight(
     content: &Content<'_>,
     sight: Sight,
     is_last: bool,
-) -> Option<usize> {
+) -> Option<Done> {
     let word = sight.word();
     if sight.part == Some(Part::Base64) {
-        return coded::part(tools, bench, content, word.end, is_last);
+        let base64 = coded::part(tools, bench, content, word.end, is_last)?;
+        return Some(Done { base64, ..Done::default() });
     }
+    let up_to = |all: usize| Some(Done { all, ..Done::default() });
     let form = sight.form.or_else(|| escaped::beside(content.bytes, word.clone()));
-    let Some(form) = form else { return Some(word.start) };
+    let Some(form) = form else { return up_to(word.start) };
     let place = if sight.part.is_some() { mime::body(content.bytes, word.end) } else { Some(word.start) };
-    let Some(place) = place else { return Some(word.start) };
+    let Some(place) = place else { return up_to(word.start) };
     let range = escaped::stretch(content.bytes, place, form);
     let is_cut_before = range.start == 0 && !content.at_start;
     let is_cut_behind = range.end == content.bytes.len() && !content.at_end;
     if is_cut_behind && !is_last {
         return None;
     }
-    let Some(text) = escaped::decode(content.bytes, range.clone(), form) else { return Some(word.end) };
+    let Some(text) = escaped::decode(content.bytes, range.clone(), form) else {
+        return Some(Done { all: word.end, quoted: range.end, base64: 0 });
+    };
     let first = if is_cut_before { range.start.saturating_add(MARGIN).min(place) } else { range.start };
     let last = if is_cut_behind { range.end.saturating_sub(MARGIN).max(place) } else { range.end };
     bench.coded_depth = bench.coded_depth.saturating_add(1);
     unescaped(tools, bench, (content, form), &text, first..last);
     bench.coded_depth = bench.coded_depth.saturating_sub(1);
-    Some(last)
+    up_to(last)
 }
 
 /// Matches text without escapes, of which `range` counts, in offsets of the content around it.

@@ -137,10 +137,11 @@ impl Pack<'_> {
                 Ok(resolved) => resolved,
                 // The stream itself was whole: only this object is lost, but for what it puts in.
                 Err(error) => {
-                    let known = delta::inserted(&data)?;
-                    let name = format!("object at {start}, without its base");
-                    let content = &mut known.as_slice();
-                    visit(Member { name: name.as_bytes(), stored: None, pieces: &[], content })?;
+                    if let Ok(known) = delta::inserted(&data) {
+                        let name = format!("object at {start}, without its base");
+                        let content = &mut known.as_slice();
+                        visit(Member { name: name.as_bytes(), stored: None, pieces: &[], content })?;
+                    }
                     return Ok(Err(Error::unsupported(error.message())));
                 }
             },

@@ -46,8 +46,8 @@ fn decode(content: &dyn ReadAt, visit: Visit<'_>) -> Result<()> {
             Err(error) => {
                 for _ in &folder.sizes {
                     let name = names.next().cloned().unwrap_or_default();
-                    let own = coders::open(content, folder, start, &own).err();
-                    let mut refused = super::zip::Refused(own);
+                    let own = Error::new(error.kind(), error.message());
+                    let mut refused = super::zip::Refused(Some(own));
                     visit(Member { name: &name, stored: None, pieces: &[], content: &mut refused })?;
                 }
                 if folder.sizes.is_empty() {
