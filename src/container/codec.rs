@@ -34,7 +34,14 @@ impl Codec {
             Self::Deflate => inflate(&RAW, false, source, unit)?,
             Self::Zlib => inflate(&WRAPPED, true, source, unit)?,
             Self::Zstd => unzstd(source, unit)?,
-            Self::Adler => copy_checked(source, unit)?,
+            Self::Adler => {
+                let (bytes, checksum) = source.split_last_chunk::<4>().unwrap_or((&[], &[0; 4]));
+                if bytes.len() == unit.len() {
+                    check_adler(bytes, *checksum)?;
+                    unit.copy_from_slice(bytes);
+                }
+                bytes.len()
+            }
         };
         if length == unit.len() {
             return Ok(());
@@ -90,17 +97,16 @@ fn zstd_error(code: usize) -> Error {
     broken(get_error_name(code))
 }
 
-fn copy_checked(source: &[u8], unit: &mut [u8]) -> Result<usize> {
-    let (bytes, checksum) = source.split_last_chunk::<4>().unwrap_or((&[], &[0; 4]));
-    if bytes.len() == unit.len() {
-        let (expected, found) = (u32::from_le_bytes(*checksum), adler32(bytes));
-        if expected != found {
-            let message = format!("checksum: expected {expected:#010x}, found {found:#010x}");
-            return Err(Error::new(Kind::Corrupt, message));
-        }
-        unit.copy_from_slice(bytes);
+/// Compares the checksum that stands behind bytes.
+///
+/// # Errors
+/// [`Kind::Corrupt`] where it is another one.
+pub(super) fn check_adler(bytes: &[u8], checksum: [u8; 4]) -> Result<()> {
+    let (expected, found) = (u32::from_le_bytes(checksum), adler32(bytes));
+    if expected == found {
+        return Ok(());
     }
-    Ok(bytes.len())
+    Err(Error::new(Kind::Corrupt, format!("checksum: expected {expected:#010x}, found {found:#010x}")))
 }
 
 fn broken(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {

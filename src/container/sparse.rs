@@ -4,7 +4,7 @@
 //! zero-copy slices, decoding through a cache, bytes that a parent holds, and bytes that cannot be had.
 
 use super::cache::{CACHE_BYTES, Cache};
-use super::codec::Codec;
+use super::codec::{Codec, check_adler};
 use super::residual::Used;
 use super::unshown::Unshown;
 use super::{Facts, Image, RemainsKind, Residual, Snapshot};
@@ -216,6 +216,13 @@ impl<L: Layout> Sparse<L> {
         let file = self.file(*file)?;
         // Formats round the stored length up to sectors: the file may end within the last one.
         let length = file.size().saturating_sub(*at).min(*length);
+        if *codec == Codec::Adler && u64::try_from(unit.len().saturating_add(4)) == Ok(length) {
+            // Stored as it is: no detour over other memory.
+            let mut checksum = [0; 4];
+            file.read_at(*at, unit)?;
+            file.read_at(at.saturating_add(length).saturating_sub(4), &mut checksum)?;
+            return check_adler(unit, checksum).map_err(|error| error.at(*at));
+        }
         let length = usize::try_from(length).unwrap_or(usize::MAX);
         // Copied out of the file: pages of a mapping would stay with the process, and a copy costs far less than
         // decoding.
@@ -268,7 +275,9 @@ impl<L: Layout> Sparse<L> {
             return Ok(());
         }
         self.decode(place, buffer)?;
-        self.cache.insert_copy(start, buffer);
+        if !matches!(place, Place::Encoded { codec: Codec::Adler, .. }) {
+            self.cache.insert_copy(start, buffer);
+        }
         Ok(())
     }
 
