@@ -31,6 +31,7 @@ use image::Image;
 use rayon::iter::{IntoParallelRefIterator as _, ParallelIterator as _};
 use roots::Roots;
 use std::cell::Cell;
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use subject::Subject;
 use wanted::{Record, Wanted};
@@ -150,6 +151,10 @@ struct Job<'s> {
     in_use: bool,
 }
 
+/// What systems are taken in the order of, so that the innermost come first: length of the root's path, file
+/// system, path and directory.
+type Order<'a> = (Reverse<usize>, usize, &'a [u8], Node);
+
 /// Compares files with the databases of all systems that they belong to, the innermost first.
 fn judge(
     volumes: &Volumes<'_>,
@@ -160,11 +165,10 @@ fn judge(
     let mut roots = Roots::new(volumes, &left);
     let subjects: Vec<Subject> =
         entries.iter().filter_map(|&node| Subject::new(volumes, &mut roots, node)).collect();
-    let mut systems: BTreeMap<(std::cmp::Reverse<usize>, usize, &[u8], Node), Vec<&Subject>> =
-        BTreeMap::new();
+    let mut systems: BTreeMap<Order<'_>, Vec<&Subject>> = BTreeMap::new();
     for subject in &subjects {
         for (path, top, root) in subject.roots() {
-            let system = systems.entry((std::cmp::Reverse(path.len()), top, path, root)).or_default();
+            let system = systems.entry((Reverse(path.len()), top, path, root)).or_default();
             system.push(subject);
         }
     }

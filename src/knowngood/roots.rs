@@ -16,13 +16,17 @@ const NAMES_MAX: usize = 100_000;
 /// A path's systems: length of the root's path, and the root directory; the innermost first.
 pub(super) type Above = Vec<(usize, Node)>;
 
+/// A file system, and a path seen from there.
+type Seen = (usize, Vec<u8>);
+/// A directory, and whether it has a database.
+type Directory = (Node, bool);
+
 /// What is known of the directories above the files.
 #[derive(Debug)]
 pub(super) struct Roots<'v> {
     volumes: &'v Volumes<'v>,
     left: &'v Cell<u64>,
-    /// By file system and path seen from there: the directory, and whether it has a database.
-    directories: HashMap<(usize, Vec<u8>), Option<(Node, bool)>>,
+    directories: HashMap<Seen, Option<Directory>>,
 }
 
 impl<'v> Roots<'v> {
