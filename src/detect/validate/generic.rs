@@ -187,8 +187,10 @@ fn weigh(value: &[u8], is_quoted: bool) -> Confidence {
     if value.len() < 4 || placeholder::is_placeholder(value) || is_place(value) || is_passwd_entry(value) {
         return None;
     }
-    // Letters of other scripts are a word of a translation: hardly any password can be typed with them.
-    if digits == 0 && !value.is_ascii() && std::str::from_utf8(value).is_ok() {
+    // Letters of other scripts are a word of a translation: hardly any password can be typed with them. A word
+    // and a question mark ask for one.
+    let is_question = value.strip_suffix(b"?").is_some_and(|word| word.iter().all(u8::is_ascii_alphabetic));
+    if digits == 0 && (is_question || !value.is_ascii() && std::str::from_utf8(value).is_ok()) {
         return Low;
     }
     if is_uuid(value) || digits == value.len() || is_date_or_version(value, digits, joints) {
