@@ -221,9 +221,6 @@ fn weigh(value: &[u8], is_quoted: bool) -> Confidence {
     if is_number(value) {
         return Low;
     }
-    if is_exclamation(value) {
-        return Low;
-    }
     if marks > 0 && (digits > 0 || !is_words) {
         return High;
     }
@@ -275,13 +272,6 @@ fn is_numbered_name(value: &[u8]) -> bool {
             && part.iter().skip(letters).all(u8::is_ascii_digit)
     };
     parts.clone().count() >= 3 && parts.all(is_numbered)
-}
-
-/// `Passwort?`: a word of any language, and the mark that ends a sentence.
-fn is_exclamation(value: &[u8]) -> bool {
-    value.split_last().is_some_and(|(last, word)| {
-        matches!(last, b'?' | b'!' | b'.' | b':' | b',') && word.iter().all(u8::is_ascii_alphabetic)
-    })
 }
 
 /// `0x5632724f`.
