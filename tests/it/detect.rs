@@ -1,6 +1,6 @@
 //! From text to findings: rules, windows, walkers and validators together, as the sweep uses them.
 
-use residue::content::{HEAD, Inner, Limits, decode};
+use residue::content::{HEAD, KEY_FILE_MARK, Limits, decode, recognise};
 use residue::detect::{Detector, Found, Trial, check};
 use residue::rules::{Category, Severity, Verdict};
 
@@ -121,19 +121,19 @@ fn stores() -> Vec<(Store, Vec<u8>)> {
 fn keys_in(detector: &Detector, content: &[u8]) -> Vec<Found> {
     let mut trial = Trial::new(detector).unwrap();
     let mut found = trial.run(content, None);
-    if let Some(decoder) = residue::content::recognise(&content[..content.len().min(HEAD)]) {
-        let mut keep = |_: &Inner<'_>, reader: &mut dyn std::io::Read| {
+    let head = &content[..content.len().min(HEAD)];
+    if let Some(decoder) = recognise(head).filter(|decoder| decoder.name == "key file") {
+        let cuts = decode(&content.to_vec(), decoder, &Limits::default(), &mut |_, reader| {
             let mut member = Vec::new();
             reader.read_to_end(&mut member).unwrap();
-            let start = member.len() - content.len();
+            let mark = KEY_FILE_MARK.len();
             for mut inner in trial.run(&member, None) {
-                let range = inner.found.secret;
-                inner.found.secret = range.start - start..range.end - start;
+                let range = inner.found.secret.clone();
+                inner.found.secret = range.start - mark..range.end - mark;
                 found.push(inner);
             }
             Ok(())
-        };
-        let cuts = decode(&content.to_vec(), decoder, &Limits::default(), &mut keep);
+        });
         assert!(cuts.is_empty(), "{cuts:?}");
     }
     found.retain(|found| detector.rules()[found.found.rule].category == Category::PrivateKey);

@@ -48,7 +48,7 @@ mod tests {
 
     #[test]
     fn documented_texts_decode() {
-        // The address of the genesis block, and the example of draft-msporny-base58, section 5.
+        // The example of draft-msporny-base58, section 5.
         assert_eq!(decode(b"2NEpo7TZRRrLZSi2U").as_deref(), Some(b"Hello World!".as_slice()));
         assert_eq!(decode(b"11"), Some(vec![0, 0]));
         assert_eq!(decode(b"0OIl"), None);

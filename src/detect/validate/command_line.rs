@@ -11,8 +11,26 @@ pub(super) const VALIDATOR: Validator = Validator { name: "command-line", check 
 /// Passwords that are typed although they read like a placeholder.
 const TYPED: [&[u8]; 2] = [b"changeit", b"private"];
 /// What stands in usage lines, beside the names that every placeholder may have.
-const USAGE: [&[u8]; 12] = [
-    b"string", b"stdin", b"prompt", b"public", b"yes", b"no", b"exit", b"quit", b"the", b"for", b"and", b"is",
+const USAGE: [&[u8]; 19] = [
+    b"string",
+    b"stdin",
+    b"prompt",
+    b"public",
+    b"yes",
+    b"no",
+    b"exit",
+    b"quit",
+    b"the",
+    b"for",
+    b"and",
+    b"is",
+    b"user",
+    b"username",
+    b"name",
+    b"file",
+    b"value",
+    b"key",
+    b"foo",
 ];
 
 fn check(subject: &Subject<'_>) -> Ruling {
