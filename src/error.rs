@@ -116,6 +116,11 @@ impl Error {
         self
     }
 
+    /// The sentence, without kind, place and cause.
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
     /// What sort of trouble it is.
     pub fn kind(&self) -> Kind {
         self.kind

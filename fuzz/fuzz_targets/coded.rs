@@ -2,9 +2,19 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use residue::content::coded;
+use residue::content::{coded, mime};
 
 fuzz_target!(|data: &[u8]| {
+    // A header of a mail may end anywhere.
+    for header in (0..data.len()).step_by(7) {
+        let Some(at) = mime::body(data, header) else { continue };
+        assert!(at > header && at <= data.len());
+        mime::is_announced(data, at);
+        if let Some(run) = coded::announced(data, at) {
+            assert!(run.range.start == at && run.range.end <= data.len());
+            assert!(coded::decode(data, &run).bytes.len() <= run.range.len());
+        }
+    }
     let mut places = Vec::new();
     coded::places(data, &mut places);
     for place in places {

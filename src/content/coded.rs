@@ -5,7 +5,7 @@
 //! always zero, so one block tells it from identifiers, paths and digests. What else may be encoded (a format
 //! that a decoder knows) is looked for in long runs only.
 
-use super::recognise;
+use super::{mime, recognise};
 use std::ops::Range;
 
 /// Bytes tested at a time.
@@ -81,8 +81,9 @@ impl Form {
 pub struct Decoded {
     /// The bytes.
     pub bytes: Vec<u8>,
-    /// Where each group of characters starts.
-    groups: Vec<usize>,
+    /// Where the run starts, and behind it each group of characters.
+    start: usize,
+    groups: Vec<u32>,
     group_bytes: usize,
 }
 
@@ -90,7 +91,8 @@ impl Decoded {
     /// Where the character stands with which the byte at `at` starts.
     pub fn source(&self, at: usize) -> Option<usize> {
         let group = at.checked_div(self.group_bytes).filter(|_| at < self.bytes.len())?;
-        self.groups.get(group).copied()
+        let within = usize::try_from(*self.groups.get(group)?).ok()?;
+        self.start.checked_add(within)
     }
 }
 
@@ -178,17 +180,16 @@ fn is_text(block: &[u8; BLOCK]) -> bool {
 
 /// Whether all bytes are letters, digits or one of `+,-./_`: somewhat more than the alphabets have.
 ///
-/// Of each byte the distance to each range is taken, and of all bytes the largest of the least: arithmetic that
-/// compilers turn into a few vector instructions, where comparisons would become many.
+/// Of each byte the least distance to a range is taken: arithmetic that compilers turn into a few vector
+/// instructions, where comparisons would become many. All distances are compared with zero as one number.
 #[inline]
 fn is_plain(block: &[u8; BLOCK]) -> bool {
-    let mut farthest = 0;
-    for &byte in block {
+    let distances = block.map(|byte| {
         let letter = (byte | 0x20).wrapping_sub(b'a').saturating_sub(25);
         let digit = byte.wrapping_sub(b'+').saturating_sub(14);
-        farthest = farthest.max(letter.min(digit).min(byte ^ b'_'));
-    }
-    farthest == 0
+        letter.min(digit).min(byte ^ b'_')
+    });
+    u128::from_ne_bytes(distances) == 0
 }
 
 /// Which bytes belong to the alphabets; a table, as this is asked for much of all text.
@@ -216,6 +217,11 @@ fn start_of_line(bytes: &[u8], at: usize) -> usize {
     before.iter().rposition(|&byte| !is_base64(byte)).map_or(0, |place| place.saturating_add(1))
 }
 
+/// The run that a header of a mail announces, whose body starts at `at`: it needs to look like nothing.
+pub fn announced(bytes: &[u8], at: usize) -> Option<Run> {
+    Some(Run { range: mime::base64_lines(bytes, at)?, form: Form::Base64, skip: 0 })
+}
+
 /// The stretch around `at` that looks like a run, and the run, if it decodes to something that is worth a look.
 pub fn look(bytes: &[u8], at: usize) -> (Range<usize>, Option<Run>) {
     let range = lines_around(bytes, at);
@@ -241,7 +247,7 @@ fn is_worth_it(text: &[u8], form: Form, skip: usize) -> bool {
     let may_hold_format = text.len() >= format_min;
     let mut sample = [0; SAMPLE];
     let sample = sample.get_mut(..RUN_MIN / characters * group_bytes).unwrap_or_default();
-    let (mut is_text, mut is_wide) = (true, [true; 2]);
+    let (mut is_text, mut following, mut is_wide) = (true, 0, [true; 2]);
     let mut digits = text.iter().filter_map(|&byte| digit(byte, form)).skip(skip);
     let mut at = 0_usize;
     for group in sample.chunks_exact_mut(group_bytes) {
@@ -255,7 +261,7 @@ fn is_worth_it(text: &[u8], form: Form, skip: usize) -> bool {
         {
             *into = byte;
             let is_character = (0x20..0x7f).contains(&byte) || matches!(byte, b'\t' | b'\n' | b'\r');
-            is_text &= is_character;
+            is_text &= is_utf8(byte, is_character, &mut following);
             for (parity, is_wide) in is_wide.iter_mut().enumerate() {
                 *is_wide &= if at % 2 == parity { is_character } else { byte == 0 };
             }
@@ -265,7 +271,17 @@ fn is_worth_it(text: &[u8], form: Form, skip: usize) -> bool {
             return false;
         }
     }
-    is_text || is_wide != [false; 2] || (may_hold_format && recognise(sample).is_some())
+    // Keys in Base64 have rules of their own, which see the text.
+    let holds_format = || recognise(sample).is_some_and(|decoder| decoder.name != super::keyfile::NAME);
+    is_text || is_wide != [false; 2] || (may_hold_format && holds_format())
+}
+
+/// Whether a byte may come next in UTF-8, of which `following` bytes of a character are still to come.
+fn is_utf8(byte: u8, is_character: bool, following: &mut u32) -> bool {
+    let is_expected =
+        if *following > 0 { byte & 0xc0 == 0x80 } else { is_character || (0xc2..0xf5).contains(&byte) };
+    *following = if *following > 0 { *following - 1 } else { byte.leading_ones().saturating_sub(1) };
+    is_expected
 }
 
 /// Whether a line may be Base64 or hexadecimal: as many characters of Base64 as a line has are of both cases,
@@ -320,13 +336,13 @@ fn neighbour_after(bytes: &[u8], end: usize) -> Option<usize> {
 /// The bytes of a run.
 pub fn decode(bytes: &[u8], run: &Run) -> Decoded {
     let (characters, group_bytes) = run.form.group();
-    let mut decoded = Decoded { group_bytes, ..Decoded::default() };
+    let mut decoded = Decoded { start: run.range.start, group_bytes, ..Decoded::default() };
     let (mut value, mut count) = (0_u32, 0_usize);
     let text = bytes.get(run.range.clone()).unwrap_or_default();
     let digits = text.iter().enumerate().filter_map(|(at, &byte)| Some((at, digit(byte, run.form)?)));
     for (at, digit) in digits.skip(run.skip) {
         if count == 0 {
-            decoded.groups.push(run.range.start.saturating_add(at));
+            decoded.groups.push(u32::try_from(at).unwrap_or(u32::MAX));
         }
         value = (value << run.form.bits()) | u32::from(digit);
         count = count.saturating_add(1);

@@ -17,13 +17,17 @@ fn decode(content: &mut dyn Read, visit: Visit<'_>) -> Result<()> {
     let mut tape = Tape::new(&mut source);
     archive(&mut tape, visit)?;
     // Zeros up to any border, then perhaps the next archive in whatever form: it is looked at as a member.
+    let mut at = tape.at();
     let mut rest = Peek::new(tape.rest());
     let mut zero = [0];
     loop {
         match rest.peek(1).map_err(super::decode_error)? {
             [] => return Ok(()),
-            [0] => drop(rest.read(&mut zero).map_err(super::decode_error)?),
-            _ => return visit(Member { name: b"", stored: None, pieces: &[], content: &mut rest }),
+            [0] => {
+                rest.read(&mut zero).map_err(super::decode_error)?;
+                at = at.saturating_add(1);
+            }
+            _ => return visit(Member { name: b"", stored: Some(at), pieces: &[], content: &mut rest }),
         }
     }
 }

@@ -6,6 +6,7 @@
 //! behind an escape (`%22ghp_…`), and one that an escape or a soft line break cuts. So text is read without its
 //! escapes where a word stands beside one, and where a word stands in one of its other [`spellings`].
 
+use super::mime;
 use std::ops::Range;
 
 /// How characters are escaped.
@@ -40,9 +41,6 @@ impl Form {
     const ALL: [Self; 4] = [Self::QuotedPrintable, Self::Percent, Self::Json, Self::References];
 }
 
-/// What the header of a part in quoted-printable says, in lower case.
-pub const HEADER: &[u8] = b"quoted-printable";
-
 /// Bytes behind a word in which an escape is looked for: more than a line of quoted-printable.
 pub const AHEAD: usize = 80;
 /// Bytes before a word in which one may end: `\u003d`, `&quot;`.
@@ -53,8 +51,6 @@ const LINE_MAX: usize = 80;
 const LINE_MIN: usize = 60;
 /// Shortest name that is spelled otherwise.
 const NAME_MIN: usize = 3;
-/// Bytes behind a header of a part in which its text starts.
-const HEADERS_MAX: usize = 2048;
 /// Character references with names that are common, and what they stand for.
 const REFERENCES: &[(&[u8], &[u8])] =
     &[(b"quot", b"\""), (b"amp", b"&"), (b"lt", b"<"), (b"gt", b">"), (b"apos", b"'"), (b"nbsp", b" ")];
@@ -117,7 +113,7 @@ pub fn spellings(word: &[u8], ignore_case: bool) -> Vec<Vec<u8>> {
     out
 }
 
-/// The form of one of the [`spellings`], and of the [`HEADER`].
+/// The form of one of the [`spellings`], and of the [header](mime::QUOTED) of a part.
 pub fn form_of(spelling: &[u8]) -> Option<Form> {
     let found = spelling.iter().enumerate().find_map(|(at, &byte)| match byte {
         b'%' => Some(Form::Percent),
@@ -126,7 +122,7 @@ pub fn form_of(spelling: &[u8]) -> Option<Form> {
         b'=' if escape(spelling, at, Form::QuotedPrintable).is_some() => Some(Form::QuotedPrintable),
         _ => None,
     });
-    found.or((spelling == HEADER).then_some(Form::QuotedPrintable))
+    found.or((spelling == mime::QUOTED).then_some(Form::QuotedPrintable))
 }
 
 /// How the text beside a word is escaped, if it is: right before the word, or behind it on its line.
@@ -280,17 +276,6 @@ pub fn stretch(bytes: &[u8], at: usize, form: Form) -> Range<usize> {
         Form::Json | Form::References => grown(|byte| byte >= 0x20 && byte != 0x7f || byte == b'\t'),
         Form::QuotedPrintable => quoted_lines(bytes, at),
     }
-}
-
-/// Where the text of a part in quoted-printable starts whose header ends at `at`.
-pub fn body(bytes: &[u8], at: usize) -> Option<usize> {
-    let rest = bytes.get(at..at.saturating_add(HEADERS_MAX).min(bytes.len()))?;
-    let blank = (0..rest.len()).find_map(|place| match rest.get(place..)? {
-        [b'\n', b'\n', ..] => place.checked_add(2),
-        [b'\n', b'\r', b'\n', ..] => place.checked_add(3),
-        _ => None,
-    });
-    at.checked_add(blank?)
 }
 
 fn quoted_lines(bytes: &[u8], at: usize) -> Range<usize> {
@@ -455,7 +440,7 @@ mod tests {
             assert!(url.contains(&spelling.as_bytes().to_vec()), "{spelling}: {url:?}");
         }
         assert!(spellings(b"AKIA_x.y-z", false).is_empty());
-        assert_eq!(form_of(HEADER), Some(Form::QuotedPrintable));
+        assert_eq!(form_of(mime::QUOTED), Some(Form::QuotedPrintable));
     }
 
     #[test]
@@ -487,7 +472,7 @@ mod tests {
             "Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n";
         let part = "token=3D12 =\r\n34\r\n\r\nend\r\n";
         let all = format!("{head}{part}{}\r\nx=3D", "y".repeat(200));
-        let at = body(all.as_bytes(), head.len() - 4).unwrap();
+        let at = mime::body(all.as_bytes(), head.len() - 4).unwrap();
         assert_eq!(at, head.len());
         let range = stretch(all.as_bytes(), at + 8, Form::QuotedPrintable);
         assert!(all[range.clone()].ends_with(part) && !all[range].contains("utf-8"));

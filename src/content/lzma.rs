@@ -1,7 +1,7 @@
 //! LZMA files of the older kind, which the xz programs call "alone": properties, dictionary size, length, data.
 
 use super::{Decoder, Form, Member, Visit, decode_error};
-use crate::error::Result;
+use crate::error::{Error, Kind, Result};
 use lzma_rust2::LzmaReader;
 use std::io::Read;
 
@@ -25,4 +25,16 @@ fn starts(head: &[u8]) -> bool {
 fn decode(content: &mut dyn Read, visit: Visit<'_>) -> Result<()> {
     let mut decoded = LzmaReader::new_mem_limit(content, MEMORY_MAX, None).map_err(decode_error)?;
     visit(Member { name: b"", stored: None, pieces: &[], content: &mut decoded })
+}
+
+/// Whether the memory for a dictionary of this size is granted.
+///
+/// # Errors
+/// When it is not, or the property is none.
+pub(super) fn limited(dictionary: u32, property: u8) -> Result<()> {
+    let needed = lzma_rust2::lzma_get_memory_usage_by_props(dictionary, property).map_err(decode_error)?;
+    if needed > MEMORY_MAX {
+        return Err(Error::new(Kind::LimitExceeded, format!("a dictionary that needs {needed} KiB")));
+    }
+    Ok(())
 }

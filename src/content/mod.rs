@@ -4,6 +4,7 @@
 //! is looked at again, to a fixed depth, within a budget of bytes and time. What is cut is reported as such.
 
 mod ar;
+mod ascii;
 mod bzip2;
 pub mod coded;
 mod cpio;
@@ -13,14 +14,19 @@ mod gather;
 mod git;
 mod gzip;
 mod hive;
+mod inflate;
 mod journal;
+mod keyfile;
 mod lz4;
+mod lz4_legacy;
 mod lzma;
+pub mod mime;
+mod named;
 mod nest;
 mod part;
 mod pdf;
 mod peek;
-mod rar;
+mod ppmd;
 mod rpm;
 mod sevenz;
 mod sqlite;
@@ -31,6 +37,7 @@ mod zip;
 mod zlib;
 mod zstd;
 
+pub use keyfile::MARK as KEY_FILE_MARK;
 pub use nest::decode;
 
 use crate::error::{Error, Kind, Result};
@@ -123,22 +130,31 @@ pub const DECODERS: &[Decoder] = &[
     xz::DECODER,
     zstd::DECODER,
     lz4::DECODER,
+    lz4_legacy::DECODER,
     zip::DECODER,
     ar::DECODER,
     cpio::DECODER,
     rpm::DECODER,
     sevenz::DECODER,
-    rar::DECODER,
     git::DECODER,
+    git::BUNDLE,
     pdf::DECODER,
     sqlite::DECODER,
     sqlite::WAL,
     evtx::DECODER,
     hive::DECODER,
     journal::DECODER,
+    keyfile::DECODER,
     tar::DECODER,
     lzma::DECODER,
     zlib::DECODER,
+    named::RAR,
+    named::CAB,
+    named::WIM,
+    named::LZIP,
+    named::LZOP,
+    named::COMPRESS,
+    zip::BEHIND,
 ];
 
 /// The decoder for content that starts with `head`.

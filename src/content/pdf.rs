@@ -1,5 +1,7 @@
-//! PDF (ISO 32000-1): streams that were deflated, object streams among them. All else lies in the file as it is.
+//! PDF (ISO 32000-1): streams that were deflated, object streams among them, or written in ASCII. All else lies in
+//! the file as it is.
 
+use super::ascii::{Ascii, Form as Digits};
 use super::{Decoder, Form, Member, Visit, to_u64, to_usize};
 use crate::error::{Error, Kind, Result};
 use crate::io::{ReadAt, read_vec};
@@ -36,12 +38,13 @@ fn decode(content: &dyn ReadAt, visit: Visit<'_>) -> Result<()> {
         let border = fresh.saturating_add(to_usize(STEP));
         for hit in keyword.find_iter(&bytes) {
             if (fresh..border).contains(&hit.start())
-                && let Some((number, start)) = stream_at(&bytes, hit.start(), hit.end())
+                && let Some(stream) = stream_at(&bytes, hit.start(), hit.end())
             {
-                let source = Tail { content, at: from.saturating_add(to_u64(start)) };
-                let mut decoded = ZlibDecoder::new(source);
-                let name = format!("object {number}");
-                visit(Member { name: name.as_bytes(), stored: None, pieces: &[], content: &mut decoded })?;
+                let source = Tail { content, at: from.saturating_add(to_u64(stream.start)) };
+                let mut decoded = filtered(Box::new(source), &stream.filters);
+                let name = format!("object {}", stream.number);
+                let content = decoded.as_mut();
+                visit(Member { name: name.as_bytes(), stored: None, pieces: &[], content })?;
             }
         }
         at = at.saturating_add(STEP);
@@ -49,9 +52,36 @@ fn decode(content: &dyn ReadAt, visit: Visit<'_>) -> Result<()> {
     Ok(())
 }
 
-/// Object number of the stream whose keyword stands at `keyword`, and where its data starts, if it is
-/// deflated and no image.
-fn stream_at(bytes: &[u8], keyword: usize, end: usize) -> Option<(String, usize)> {
+/// How a stream is read, up to the first filter that is not among these.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Filter {
+    Deflate,
+    Hex,
+    Base85,
+}
+
+/// Filters of one stream that are looked at.
+const FILTERS_MAX: usize = 4;
+
+/// A stream that is worth decoding.
+struct Stream {
+    /// Number of its object.
+    number: String,
+    /// Where its data starts.
+    start: usize,
+    filters: Vec<Filter>,
+}
+
+fn filtered<'a>(source: Box<dyn Read + 'a>, filters: &[Filter]) -> Box<dyn Read + 'a> {
+    filters.iter().fold(source, |source, filter| match filter {
+        Filter::Deflate => Box::new(ZlibDecoder::new(source)),
+        Filter::Hex => Box::new(Ascii::new(source, Digits::Hex)),
+        Filter::Base85 => Box::new(Ascii::new(source, Digits::Base85)),
+    })
+}
+
+/// The stream whose keyword stands at `keyword`, if it is encoded and no image.
+fn stream_at(bytes: &[u8], keyword: usize, end: usize) -> Option<Stream> {
     let before = bytes.get(keyword.saturating_sub(to_usize(DICTIONARY_MAX))..keyword)?;
     if before.ends_with(b"end") {
         return None;
@@ -63,19 +93,41 @@ fn stream_at(bytes: &[u8], keyword: usize, end: usize) -> Option<(String, usize)
     };
     let object = before.windows(4).rposition(|window| window == b" obj")?;
     let dictionary = before.get(object..)?;
-    // Of a chain of filters only the first matters here: it must be this one.
     let filter = dictionary.windows(7).position(|window| window == b"/Filter")?;
-    let filters = dictionary.get(filter.checked_add(7)?..)?.trim_ascii_start();
-    let filters = filters.strip_prefix(b"[").unwrap_or(filters).trim_ascii_start();
-    let is_deflated = filters.starts_with(b"/FlateDecode") || filters.starts_with(b"/Fl ");
+    let filters = filters(dictionary.get(filter.checked_add(7)?..)?);
     let is_image = contains(dictionary, b"/Image") || contains(dictionary, b"/FontFile");
-    if !is_deflated || is_image {
+    if filters.is_empty() || is_image {
         return None;
     }
     let digits = |byte: &u8| byte.is_ascii_digit() || *byte == b' ';
     let numbers = before.get(..object)?.rsplit(|byte| !digits(byte)).next()?;
     let number = numbers.trim_ascii().split(|&byte| byte == b' ').next()?;
-    Some((crate::location::escape(number), end.checked_add(line_end)?))
+    Some(Stream { number: crate::location::escape(number), start: end.checked_add(line_end)?, filters })
+}
+
+/// The filters that a dictionary names behind its key, one or an array.
+fn filters(value: &[u8]) -> Vec<Filter> {
+    let value = value.trim_ascii_start();
+    let names = match value.strip_prefix(b"[") {
+        Some(array) => array.split(|&byte| byte == b']').next().unwrap_or_default(),
+        None => value
+            .get(
+                ..value
+                    .iter()
+                    .skip(1)
+                    .position(|byte| b"/>".contains(byte))
+                    .map_or(value.len(), |at| at.saturating_add(1)),
+            )
+            .unwrap_or_default(),
+    };
+    let names = names.split(|&byte| byte == b'/').skip(1).take(FILTERS_MAX).map(<[u8]>::trim_ascii);
+    let known = names.map_while(|name| match name {
+        b"FlateDecode" | b"Fl" => Some(Filter::Deflate),
+        b"ASCIIHexDecode" | b"AHx" => Some(Filter::Hex),
+        b"ASCII85Decode" | b"A85" => Some(Filter::Base85),
+        _ => None,
+    });
+    known.collect()
 }
 
 fn contains(bytes: &[u8], word: &[u8]) -> bool {

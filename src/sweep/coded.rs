@@ -3,9 +3,9 @@
 use super::confirm::{Bench, Content, Nowhere, ToDisk, Tools, to_u64, to_usize};
 use super::stream::chunk;
 use crate::content::coded::{self, Decoded, Run};
-use crate::content::{self, Cut, HEAD, Limits};
+use crate::content::{self, Cut, HEAD, Limits, mime};
 use crate::coverage::{Gap, GapKind};
-use crate::error::Result;
+use crate::error::{Error, Kind, Result};
 use std::io::Read as _;
 use std::ops::Range;
 
@@ -85,15 +85,53 @@ pub(super) fn inside(tools: &Tools<'_>, bench: &mut Bench, content: &Content<'_>
 /// Handles the run at a position, if there is one; returns where it ends.
 fn at_position(tools: &Tools<'_>, bench: &mut Bench, content: &Content<'_>, position: usize) -> usize {
     let (range, run) = coded::look(content.bytes, position);
-    if let Some(run) = run {
-        bench.coded_depth = bench.coded_depth.saturating_add(1);
+    if let Some(run) = run.filter(|_| !mime::is_announced(content.bytes, range.start)) {
         decoded(tools, bench, content, &run);
-        bench.coded_depth = bench.coded_depth.saturating_sub(1);
     }
     range.end
 }
 
+/// Handles the part of a mail that a header announces, which ends at `header`; returns up to where no other header
+/// announces anything else, and nothing where the part goes on behind the content that is seen and that is not the
+/// last attempt.
+pub(super) fn part(
+    tools: &Tools<'_>,
+    bench: &mut Bench,
+    content: &Content<'_>,
+    header: usize,
+    is_last: bool,
+) -> Option<usize> {
+    let left = |at: usize| content.bytes.len().saturating_sub(at);
+    let Some(body) = mime::body(content.bytes, header) else {
+        let goes_on = !content.at_end && left(header) < mime::HEADERS_MAX;
+        // Nothing is announced there; nor is it by headers that stand in the same text.
+        return (is_last || !goes_on).then_some(header.saturating_add(mime::HEADERS_MAX / 2));
+    };
+    let Some(run) = coded::announced(content.bytes, body) else {
+        let goes_on = !content.at_end && left(body) < EDGE;
+        return (is_last || !goes_on).then_some(body);
+    };
+    let is_cut = !content.at_end && left(run.range.end) < EDGE;
+    if is_cut && !is_last {
+        return None;
+    }
+    decoded(tools, bench, content, &run);
+    if is_cut {
+        let error =
+            Error::new(Kind::LimitExceeded, "a part of a mail that is longer than is decoded at a time");
+        let cut = Cut { member: coded::Form::Base64.name().to_owned(), error };
+        bench.cuts.extend(gap(tools, content, &cut));
+    }
+    Some(run.range.end)
+}
+
 fn decoded(tools: &Tools<'_>, bench: &mut Bench, outer: &Content<'_>, run: &Run) {
+    bench.coded_depth = bench.coded_depth.saturating_add(1);
+    bytes_of(tools, bench, outer, run);
+    bench.coded_depth = bench.coded_depth.saturating_sub(1);
+}
+
+fn bytes_of(tools: &Tools<'_>, bench: &mut Bench, outer: &Content<'_>, run: &Run) {
     let decoded = coded::decode(outer.bytes, run);
     let name = run.form.name();
     let path = outer.member.map_or_else(|| name.to_owned(), |member| format!("{member}!/{name}"));
@@ -110,10 +148,12 @@ fn decoded(tools: &Tools<'_>, bench: &mut Bench, outer: &Content<'_>, run: &Run)
         ..*outer
     };
     let head = decoded.bytes.get(..HEAD.min(decoded.bytes.len())).unwrap_or_default();
-    let Some(decoder) = content::recognise(head) else {
+    let decoder = content::recognise(head);
+    // What a decoder only adds to is matched as it is, too.
+    if decoder.is_none_or(|decoder| matches!(decoder.form, content::Form::Partial(_))) {
         chunk(tools, bench, &content, 0..decoded.bytes.len(), 0);
-        return;
-    };
+    }
+    let Some(decoder) = decoder else { return };
     // Several runs of one content may hold members of one name.
     let path = format!("{path}@{}", outer.logical.saturating_add(to_u64(run.range.start)));
     let content = Content { member: Some(&path), ..content };
@@ -133,7 +173,11 @@ fn decoded(tools: &Tools<'_>, bench: &mut Bench, outer: &Content<'_>, run: &Run)
 fn gap(tools: &Tools<'_>, content: &Content<'_>, cut: &Cut) -> Option<Gap> {
     let land = tools.ground.lands.get(content.land)?;
     let outer = content.member.unwrap_or_default();
-    let member = if cut.member.is_empty() { outer.to_owned() } else { format!("{outer}!/{}", cut.member) };
+    let member = match (outer, cut.member.as_str()) {
+        (outer, "") => outer.to_owned(),
+        ("", member) => member.to_owned(),
+        (outer, member) => format!("{outer}!/{member}"),
+    };
     let path = match content.entry {
         Some((entry, _)) => super::inner::member_path(land, entry, Some(&member)),
         None => member,

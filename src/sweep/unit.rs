@@ -20,6 +20,15 @@ const SECTOR: u64 = 4096;
 /// How far to skip where the container cannot say what lies there.
 const UNMAPPED_STEP: u64 = 64 << 10;
 
+/// Bytes that go through all searches before the next ones do: they are still near the processor then.
+const PART: usize = 64 << 10;
+
+/// `range` in parts of [`PART`] bytes.
+fn parts(range: &Range<usize>) -> impl Iterator<Item = Range<usize>> + use<> {
+    let end = range.end;
+    range.clone().step_by(PART).map(move |start| start..start.saturating_add(PART).min(end))
+}
+
 /// A range that could not be read, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Unread {
@@ -201,10 +210,12 @@ impl Sweep<'_, '_> {
             scanned = scanned.saturating_add(to_u64(range.len()));
             let start = disk.saturating_add(to_u64(range.start));
             self.written(start..start.saturating_add(to_u64(range.len())));
-            if known.is_none() {
-                search(self.tools.prefilter, bytes, &range, &mut self.bench.hits);
+            for part in parts(&range) {
+                if known.is_none() {
+                    search(self.tools.prefilter, bytes, range.start, &part, &mut self.bench.hits);
+                }
+                coded::places(bytes, part, &mut places);
             }
-            coded::places(bytes, range, &mut places);
         }
         let mut sights = std::mem::take(&mut self.bench.sights);
         escaped::sights(self.tools, bytes, false, &mut self.bench.hits, &mut sights);

@@ -44,6 +44,34 @@ pub(super) fn apply(base: &[u8], delta: &[u8], most: u64) -> Result<Vec<u8>> {
     Ok(out)
 }
 
+/// What `delta` puts in between its copies, each behind the one before on a line of its own: all that is known of
+/// an object whose base is elsewhere.
+///
+/// # Errors
+/// When it is no delta.
+pub(super) fn inserted(delta: &[u8]) -> Result<Vec<u8>> {
+    let wrong = |expected: &str| Error::corrupt(0, "delta", expected, "something else");
+    let (_, rest) = size(delta).ok_or_else(|| wrong("the base's length"))?;
+    let (_, mut rest) = size(rest).ok_or_else(|| wrong("a length"))?;
+    let (mut out, mut is_joined) = (Vec::new(), true);
+    while let Some((&instruction, after)) = rest.split_first() {
+        if instruction & 0x80 != 0 {
+            (_, _, rest) = copy(instruction, after).ok_or_else(|| wrong("a copy"))?;
+            is_joined = false;
+            continue;
+        }
+        let parts = after.split_at_checked(usize::from(instruction)).filter(|_| instruction != 0);
+        let (part, after) = parts.ok_or_else(|| wrong("bytes to insert"))?;
+        // One instruction inserts at most 127 bytes.
+        if !is_joined {
+            out.push(b'\n');
+        }
+        out.extend_from_slice(part);
+        (rest, is_joined) = (after, true);
+    }
+    Ok(out)
+}
+
 /// A length in groups of 7 bits, the lowest first.
 fn size(bytes: &[u8]) -> Option<(u64, &[u8])> {
     let (mut value, mut shift, mut rest) = (0_u64, 0_u32, bytes);

@@ -4,7 +4,8 @@
 mod delta;
 mod input;
 
-use super::{Decoder, Form, Member, Visit, decode_error, to_u64};
+use super::part::Part;
+use super::{Decoder, Form, Member, Visit, decode_error, to_u64, to_usize};
 use crate::error::{Error, Kind, Result};
 use crate::io::{ReadAt, read_vec};
 use flate2::bufread::ZlibDecoder;
@@ -31,6 +32,25 @@ pub(super) const DECODER: Decoder = Decoder {
     probe: |head| matches!(head, [b'P', b'A', b'C', b'K', 0, 0, 0, 2 | 3, ..]),
     form: Form::Random(decode),
 };
+
+/// Bundles (gitformat-bundle): lines of names, an empty one, and a pack.
+pub(super) const BUNDLE: Decoder = Decoder {
+    name: "git-bundle",
+    probe: |head| head.starts_with(b"# v2 git bundle\n") || head.starts_with(b"# v3 git bundle\n"),
+    form: Form::Random(bundle),
+};
+
+/// Bytes of names before a bundle's pack.
+const NAMES_BYTES_MAX: u64 = 16 << 20;
+
+fn bundle(content: &dyn ReadAt, visit: Visit<'_>) -> Result<()> {
+    let head = read_vec(content, 0, to_usize(content.size().min(NAMES_BYTES_MAX)))?;
+    let at = head.windows(6).position(|window| window == b"\n\nPACK");
+    let at = at.ok_or_else(|| Error::corrupt(0, "git bundle", "a pack behind the names", "none"))?;
+    let at = to_u64(at).saturating_add(2);
+    let mut pack = Part { content, at, left: content.size().saturating_sub(at) };
+    visit(Member { name: b"pack", stored: Some(at), pieces: &[], content: &mut pack })
+}
 
 fn decode(content: &dyn ReadAt, visit: Visit<'_>) -> Result<()> {
     let header = read_vec(content, 0, 12)?;
@@ -112,14 +132,20 @@ impl Pack<'_> {
             Ok(data) => data,
             Err(error) => return Ok(Err(error)),
         };
-        let resolved = match what {
-            What::Offset(_) | What::Name(_) => self.on_base(start, what, &data),
-            what => Ok((what, Rc::new(data))),
-        };
-        let (kind, data) = match resolved {
-            Ok(resolved) => resolved,
-            // The stream itself was whole: only this object is lost.
-            Err(error) => return Ok(Err(Error::new(Kind::Unsupported, error.to_string()))),
+        let (kind, data) = match what {
+            What::Offset(_) | What::Name(_) => match self.on_base(start, what, &data) {
+                Ok(resolved) => resolved,
+                // The stream itself was whole: only this object is lost, but for what it puts in.
+                Err(error) => {
+                    if let Ok(known) = delta::inserted(&data) {
+                        let name = format!("object at {start}, without its base");
+                        let content = &mut known.as_slice();
+                        visit(Member { name: name.as_bytes(), stored: None, pieces: &[], content })?;
+                    }
+                    return Ok(Err(Error::unsupported(error.message())));
+                }
+            },
+            what => (what, Rc::new(data)),
         };
         self.kinds.push((start, kind));
         let id = id(kind, &data);

@@ -2,6 +2,7 @@
 
 use crate::content::{to_u64, to_usize};
 use crate::error::{Error, Result};
+use std::ops::Range;
 
 pub(super) const HEADER: u8 = 0x01;
 pub(super) const PACKED: u8 = 0x17;
@@ -45,10 +46,8 @@ pub(super) struct Folder {
     pub(super) coders: Vec<Coder>,
     /// Which input is fed by which output.
     pub(super) bonds: Vec<(u64, u64)>,
-    /// Number of packed streams that it reads.
-    pub(super) packed: usize,
-    /// The first input that reads a packed stream.
-    pub(super) first: u64,
+    /// The inputs that read packed streams, in the order of these.
+    pub(super) packed: Vec<u64>,
     /// Bytes that each coder makes.
     pub(super) unpacked: Vec<u64>,
     /// Bytes of each member in it.
@@ -75,8 +74,8 @@ impl Folder {
 pub(super) struct Coder {
     pub(super) method: Vec<u8>,
     pub(super) properties: Vec<u8>,
-    /// More than one input or output.
-    pub(super) is_complex: bool,
+    /// Its inputs, counted over all coders of the folder.
+    pub(super) inputs: Range<u64>,
 }
 
 /// A header being read.
@@ -239,23 +238,27 @@ fn folder(input: &mut Input<'_>) -> Result<Folder> {
         if own_inputs > CODERS_MAX || own_outputs != 1 {
             return Err(Error::unsupported("7z coder with several outputs"));
         }
-        (inputs, outputs) = (inputs.saturating_add(own_inputs), outputs.saturating_add(1));
+        let own = inputs..inputs.saturating_add(own_inputs);
+        (inputs, outputs) = (own.end, outputs.saturating_add(1));
         let length = if flags & 0x20 != 0 { input.number()? } else { 0 };
         let properties = input.take(length)?.to_vec();
-        folder.coders.push(Coder { method, properties, is_complex: own_inputs != 1 });
+        folder.coders.push(Coder { method, properties, inputs: own });
     }
     for _ in 1..outputs {
-        folder.bonds.push((input.number()?, input.number()?));
+        let bond = (input.number()?, input.number()?);
+        // What fed two inputs would be unpacked once for each of them, and so on.
+        if folder.bonds.iter().any(|other| other.0 == bond.0 || other.1 == bond.1) {
+            return Err(wrong("one bond for each input and output"));
+        }
+        folder.bonds.push(bond);
     }
     let packed = inputs.checked_sub(outputs.saturating_sub(1)).ok_or_else(|| wrong("a packed stream"))?;
-    folder.packed = to_usize(packed);
-    let is_bound = |index: u64| folder.bonds.iter().any(|bond| bond.0 == index);
-    folder.first = (0..inputs).find(|&index| !is_bound(index)).unwrap_or(0);
-    if packed > 1 {
-        for _ in 0..packed {
-            input.number()?;
-        }
-    }
+    folder.packed = if packed > 1 {
+        (0..packed).map(|_| input.number()).collect::<Result<_>>()?
+    } else {
+        let is_bound = |index: u64| folder.bonds.iter().any(|bond| bond.0 == index);
+        vec![(0..inputs).find(|&index| !is_bound(index)).unwrap_or(0)]
+    };
     Ok(folder)
 }
 

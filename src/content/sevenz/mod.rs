@@ -27,14 +27,16 @@ fn decode(content: &dyn ReadAt, visit: Visit<'_>) -> Result<()> {
     let mut trouble = None;
     for folder in &archive.streams.folders {
         let start = at;
-        let own: Vec<u64> = packs.by_ref().take(folder.packed).collect();
+        let own: Vec<u64> = packs.by_ref().take(folder.packed.len()).collect();
         at = own.iter().fold(at, |at, size| at.saturating_add(*size));
         match coders::open(content, folder, start, &own) {
             Ok(mut reader) => {
+                let mut stored = coders::stored(folder, start);
                 for &size in &folder.sizes {
                     let name = names.next().cloned().unwrap_or_default();
                     let mut part = (&mut reader).take(size);
-                    visit(Member { name: &name, stored: None, pieces: &[], content: &mut part })?;
+                    visit(Member { name: &name, stored, pieces: &[], content: &mut part })?;
+                    stored = stored.map(|at| at.saturating_add(size));
                     let left = part.limit();
                     std::io::copy(&mut (&mut reader).take(left), &mut std::io::sink())
                         .map_err(super::decode_error)?;
@@ -44,7 +46,7 @@ fn decode(content: &dyn ReadAt, visit: Visit<'_>) -> Result<()> {
             Err(error) => {
                 for _ in &folder.sizes {
                     let name = names.next().cloned().unwrap_or_default();
-                    let own = Error::new(error.kind(), error.to_string());
+                    let own = Error::new(error.kind(), error.message());
                     let mut refused = super::zip::Refused(Some(own));
                     visit(Member { name: &name, stored: None, pieces: &[], content: &mut refused })?;
                 }
