@@ -30,6 +30,7 @@ mod sevenz;
 mod sqlite;
 mod tape;
 mod tar;
+pub mod written;
 mod xz;
 mod zip;
 mod zlib;
