@@ -17,7 +17,7 @@ pub(super) fn seven<'a>(packed: impl Read + 'a, properties: &[u8]) -> Result<Box
     let memory = u32::from_le_bytes([a, b, c, d]);
     limited(memory)?;
     let opened = Ppmd7Decoder::new(packed, u32::from(order), memory);
-    Ok(Box::new(opened.map_err(wrong)?))
+    Ok(Box::new(opened.map_err(|error| wrong(&error))?))
 }
 
 /// A reader of data of zip (APPNOTE 5.10), with the parameters before it.
@@ -37,7 +37,7 @@ pub(super) fn zip<'a>(mut packed: impl Read + 'a) -> Result<Box<dyn Read + 'a>> 
         other => return Err(Error::unsupported(format!("method {other} of PPMd"))),
     };
     let opened = Ppmd8Decoder::new(packed, u32::from(order) + 1, memory, method);
-    Ok(Box::new(opened.map_err(wrong)?))
+    Ok(Box::new(opened.map_err(|error| wrong(&error))?))
 }
 
 fn limited(memory: u32) -> Result<()> {
@@ -47,6 +47,6 @@ fn limited(memory: u32) -> Result<()> {
     Ok(())
 }
 
-fn wrong(error: ppmd_rust::Error) -> Error {
+fn wrong(error: &ppmd_rust::Error) -> Error {
     Error::new(Kind::Corrupt, error.to_string())
 }
