@@ -1,8 +1,9 @@
-//! Bytes written as text: wherever a run is seen, it lies in the content, and so does what it decodes to.
+//! Bytes written as text, and parts of mails: wherever a run is seen, it lies in the content, and so does what it
+//! decodes to.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use residue::content::{coded, mime};
+use residue::content::{coded, mime, written};
 
 fuzz_target!(|data: &[u8]| {
     // A header of a mail may end anywhere.
@@ -13,6 +14,15 @@ fuzz_target!(|data: &[u8]| {
         if let Some(run) = coded::announced(data, at) {
             assert!(run.range.start == at && run.range.end <= data.len());
             assert!(coded::decode(data, &run).bytes.len() <= run.range.len());
+        }
+    }
+    // What a person asks for may lie anywhere, behind the end as well.
+    for name in ["base64", "hex", "quoted-printable", "percent-encoded", "json-escaped", "html-escaped"] {
+        let form = written::Written::named(name).expect("the name of a form");
+        for at in (0..=data.len() + 1).step_by(13) {
+            if let Some(opened) = form.open(data, at) {
+                assert!(opened.position <= opened.bytes.len() && opened.bytes.len() <= data.len());
+            }
         }
     }
     let mut places = Vec::new();

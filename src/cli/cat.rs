@@ -22,6 +22,7 @@ const PLACES: &str = "Places:\n  \
     p3:/a.exe:Zone.Identifier                   an alternate data stream\n  \
     p3:/a.txt:xattr:user.comment                an extended attribute\n  \
     p3:/srv/app.jar!/app.properties             a member of an archive, nested ones too\n  \
+    'p3:/var/mail/root!/base64 @ 686'           what the text at a place stands for\n  \
     --raw 'p3:/etc/motd @ 300'                  with the slack behind a file of 300 bytes\n  \
     'disk.qcow2 / p3 ext4 / etc/shadow @ 1204'  a place from a report\n  \
     p3, disk                                    a volume, the whole disk\n  \

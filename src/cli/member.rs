@@ -1,6 +1,6 @@
 //! A member of an archive or of other decoded content, by the path that findings give it.
 
-use crate::content::{self, HEAD, Limits};
+use crate::content::{self, HEAD, Limits, written};
 use crate::error::{Error, Kind, Result};
 use crate::io::{ReadAt, read_vec};
 use crate::location::{escape, unescape};
@@ -18,8 +18,12 @@ pub(super) struct Range {
     pub(super) length: Option<u64>,
 }
 
+/// Bytes on both sides of a place in which text is read that stands for other bytes.
+const AROUND: u64 = 16 << 20;
+
 /// Hands the bytes of `member` inside `content` on to `take`. What a person asks for by name is decoded without
-/// the limits on size that hold for a scan.
+/// the limits on size that hold for a scan. Where the member is what text stands for, as of `base64`, the range
+/// starts at a place in that text, as findings give it.
 ///
 /// # Errors
 /// [`Kind::NotFound`] where the content is none that is decoded, or has no such member;
@@ -31,6 +35,61 @@ pub(super) fn copy(
     take: &mut dyn FnMut(&[u8]) -> Result<()>,
 ) -> Result<()> {
     let wanted = unescape(member);
+    match std::str::from_utf8(&wanted).ok().and_then(written::split) {
+        Some((outer, forms, inside)) => {
+            let text = Text { outer: &outer, forms: &forms, inside: &inside };
+            of_text(content, &text, range, take)
+        }
+        None => of_archive(content, &wanted, range, take),
+    }
+}
+
+/// What text stands for: where it is, its forms, and the path inside of that.
+struct Text<'a> {
+    outer: &'a str,
+    forms: &'a [written::Written],
+    inside: &'a str,
+}
+
+fn of_text(
+    content: &dyn ReadAt,
+    text: &Text<'_>,
+    range: Range,
+    take: &mut dyn FnMut(&[u8]) -> Result<()>,
+) -> Result<()> {
+    let at = text.forms.first().and_then(|form| form.start).unwrap_or(range.offset);
+    let from = at.saturating_sub(AROUND);
+    let mut bytes = Vec::new();
+    if text.outer.is_empty() {
+        let length = content.size().saturating_sub(from).min(2 * AROUND);
+        bytes = read_vec(content, from, usize::try_from(length).unwrap_or(0))?;
+    } else {
+        let most = usize::try_from(2 * AROUND).unwrap_or(usize::MAX);
+        let window = Range { offset: from, length: None };
+        of_archive(content, text.outer.as_bytes(), window, &mut |part| {
+            let room = most.saturating_sub(bytes.len()).min(part.len());
+            bytes.extend_from_slice(part.get(..room).unwrap_or_default());
+            Ok(())
+        })?;
+    }
+    let opened = written::open(&bytes, at.saturating_sub(from), text.forms).ok_or_else(|| {
+        let sentence = "no text of that form at that place; give it as the report does, with ' @ OFFSET'";
+        Error::new(Kind::NotFound, sentence)
+    })?;
+    if text.inside.is_empty() {
+        let rest = opened.bytes.get(opened.position..).unwrap_or_default();
+        let range = Range { offset: 0, length: range.length };
+        return read(&mut &*rest, range, take);
+    }
+    of_archive(&opened.bytes, text.inside.as_bytes(), range, take)
+}
+
+fn of_archive(
+    content: &dyn ReadAt,
+    wanted: &[u8],
+    range: Range,
+    take: &mut dyn FnMut(&[u8]) -> Result<()>,
+) -> Result<()> {
     let length = content.size().min(u64::try_from(HEAD).unwrap_or(u64::MAX));
     let head = read_vec(content, 0, usize::try_from(length).unwrap_or(0))?;
     let decoder = content::recognise(&head)
@@ -49,7 +108,7 @@ pub(super) fn copy(
         // Formats that are read from front to back need the rest of the member out of the way.
         std::io::copy(reader, &mut std::io::sink()).map(|_| ()).map_err(content::decode_error)
     });
-    let shown = escape(&wanted);
+    let shown = escape(wanted);
     match outcome {
         Some(outcome) => outcome.map_err(|error| error.context(shown)),
         // Damage in front of a member may be why it was not found.

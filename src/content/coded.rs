@@ -94,6 +94,13 @@ impl Decoded {
         let within = usize::try_from(*self.groups.get(group)?).ok()?;
         self.start.checked_add(within)
     }
+
+    /// Where the byte is whose group of characters is the one at `source`, or the last before it.
+    pub fn position(&self, source: usize) -> usize {
+        let within = u32::try_from(source.saturating_sub(self.start)).unwrap_or(u32::MAX);
+        let groups = self.groups.partition_point(|&group| group <= within);
+        groups.saturating_sub(1).saturating_mul(self.group_bytes).min(self.bytes.len())
+    }
 }
 
 /// Places in `bytes` where a run may be: where a block looks like encoded text, where a run has become long,

@@ -32,6 +32,7 @@ mod sevenz;
 mod sqlite;
 mod tape;
 mod tar;
+pub mod written;
 mod xz;
 mod zip;
 mod zlib;
