@@ -8,7 +8,7 @@ use residue::filesystem::{
 };
 use residue::io::ReadAt;
 use residue::ownership;
-use residue::sweep::{self, Event, Ground, Job, Land};
+use residue::sweep::{self, Ahead, Event, Ground, Job, Land};
 use residue::volume::{Volume, VolumeKind};
 use std::ops::{ControlFlow, Range};
 use std::sync::Arc;
