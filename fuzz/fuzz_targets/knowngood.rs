@@ -8,15 +8,19 @@ mod memory;
 use libfuzzer_sys::fuzz_target;
 use memory::Memory;
 use residue::filesystem::EntryId;
-use residue::knowngood::{compare, prove};
+use residue::knowngood::{Node, Volumes, compare, prove};
 
-const PATHS: [&str; 6] = [
+const PATHS: [&str; 10] = [
     "/var/lib/dpkg/status",
     "/var/lib/dpkg/diversions",
     "/var/lib/dpkg/info/x.md5sums",
     "/lib/apk/db/installed",
     "/var/lib/dpkg/status.d/x",
     "/var/lib/dpkg/status.d/x.md5sums",
+    "/var/lib/rpm/rpmdb.sqlite",
+    "/var/lib/rpm/rpmdb.sqlite-wal",
+    "/usr/lib/sysimage/rpm/Packages.db",
+    "/usr/share/rpm/Packages",
 ];
 
 fuzz_target!(|data: &[u8]| {
@@ -26,7 +30,9 @@ fuzz_target!(|data: &[u8]| {
     memory.file(PATHS[2], "00000000000000000000000000000000  usr/share/x\n");
     memory.replace(PATHS[usize::from(first) % PATHS.len()], rest);
     let files = ["/usr/share/x", "/etc/x", "/etc/ssl/private/x.key"];
-    let entries = files.iter().map(|path| EntryId(memory.file(path, "content"))).collect();
-    prove(&memory, &entries);
-    compare(&memory, &entries);
+    let node = |entry| Node { volume: 0, entry };
+    let entries = files.iter().map(|path| node(EntryId(memory.file(path, "content")))).collect();
+    let volumes = Volumes::one(&memory);
+    prove(&volumes, &entries);
+    compare(&volumes, &entries);
 });

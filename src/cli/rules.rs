@@ -6,7 +6,7 @@ use crate::detect::{Detector, check};
 use crate::error::{Error, Kind, Result};
 use crate::location::{escape, harmless};
 use crate::report::words;
-use crate::rules::Rule;
+use crate::rules::{Allowlist, Rule};
 use crate::scan;
 use std::fmt::Write as _;
 use std::io::Write as _;
@@ -95,14 +95,30 @@ fn explain(rule: &Rule) -> String {
         ("walker", optional(&rule.walker)),
         ("value", optional(&rule.value)),
         ("keywords", rule.keywords.join(", ")),
+        (
+            "entropy",
+            rule.entropy.map_or_else(String::new, |least| format!("{least} bits a character at least")),
+        ),
         ("path", optional(&rule.path)),
         ("validators", rule.validators.join(", ")),
+        ("never with", rule.stopwords.join(", ")),
+        ("not where", rule.allowlists.iter().map(allowed).collect::<Vec<_>>().join("; ")),
         ("pair", optional(&rule.pair)),
         ("remedy", rule.remedy.clone()),
         ("source", rule.source.clone()),
     ];
-    for (name, value) in facts.into_iter().filter(|(_, value)| !value.is_empty()) {
+    let matches = rule.matches.iter().map(|example| ("matches", example.text.clone()));
+    let near_misses = rule.near_misses.iter().map(|example| ("not", example.text.clone()));
+    let facts = facts.into_iter().chain(matches).chain(near_misses);
+    for (name, value) in facts.filter(|(_, value)| !value.is_empty()) {
         writeln!(text, "  {name:<11} {}", harmless(&value)).unwrap_or_default();
     }
     text
+}
+
+/// What an allowlist leaves out, in a few words.
+fn allowed(list: &Allowlist) -> String {
+    let parts = [&list.regexes, &list.stopwords, &list.paths].into_iter().flatten();
+    let joined = parts.map(String::as_str).collect::<Vec<_>>().join(" | ");
+    if list.description.is_empty() { joined } else { format!("{} ({joined})", list.description) }
 }

@@ -47,6 +47,10 @@ pub(super) struct Args {
     /// Show findings that are only possible, too
     #[arg(long)]
     possible: bool,
+    /// Look for personal data, too: e-mail addresses, payment cards, bank accounts, phone and identity numbers; one
+    /// finding a file and kind, with their number and the first place
+    #[arg(long)]
+    pii: bool,
     /// Which checks are made
     #[arg(long, value_enum, default_value = "release")]
     profile: Purpose,
@@ -142,6 +146,7 @@ fn options(args: &Args) -> Result<Options> {
         key,
         rule_files: args.rule_files.clone(),
         all_verdicts: args.possible,
+        pii: args.pii || args.only.iter().any(|name| name == "pii" || name.starts_with("pii-")),
         fail_on: policy.fail_on,
         strict: policy.strict,
         accept_gaps: policy.accept_gaps,

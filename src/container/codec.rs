@@ -3,12 +3,13 @@
 use super::adler::adler32;
 use crate::error::{Error, Kind, Result};
 use flate2::{Decompress, FlushDecompress};
-use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
+use libdeflater::{DecompressionError, Decompressor};
 use std::cell::RefCell;
-use std::io::Read as _;
+use zstd::zstd_safe::{DCtx, DParameter, InBuffer, OutBuffer, ResetDirective, get_error_name};
 
-/// Largest window that a zstd frame may ask for. Units are at most 2 MiB; writers round windows up.
-const WINDOW_MAX: u64 = 8 << 20;
+/// Largest window that a zstd frame may ask for, as a power of two. Units are at most 2 MiB; writers round
+/// windows up.
+const WINDOW_LOG_MAX: u32 = 23;
 
 /// How a unit is compressed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,7 +34,14 @@ impl Codec {
             Self::Deflate => inflate(&RAW, false, source, unit)?,
             Self::Zlib => inflate(&WRAPPED, true, source, unit)?,
             Self::Zstd => unzstd(source, unit)?,
-            Self::Adler => copy_checked(source, unit)?,
+            Self::Adler => {
+                let (bytes, checksum) = source.split_last_chunk::<4>().unwrap_or((&[], &[0; 4]));
+                if bytes.len() == unit.len() {
+                    check_adler(bytes, *checksum)?;
+                    unit.copy_from_slice(bytes);
+                }
+                bytes.len()
+            }
         };
         if length == unit.len() {
             return Ok(());
@@ -44,14 +52,23 @@ impl Codec {
 }
 
 thread_local! {
+    static WHOLE: RefCell<Decompressor> = RefCell::new(Decompressor::new());
     static RAW: RefCell<Decompress> = RefCell::new(Decompress::new(false));
     static WRAPPED: RefCell<Decompress> = RefCell::new(Decompress::new(true));
-    static ZSTD: RefCell<FrameDecoder> = RefCell::new(frame_decoder());
+    static ZSTD: RefCell<DCtx<'static>> = RefCell::new(DCtx::create());
 }
 
 type Inflater = std::thread::LocalKey<RefCell<Decompress>>;
+type OneShot = fn(&mut Decompressor, &[u8], &mut [u8]) -> Result<usize, DecompressionError>;
 
+/// Decodes in one call, which takes two thirds of the time; what that call does not accept, because it is damaged
+/// or goes on behind the unit, is for the decoder that works step by step.
 fn inflate(decoder: &'static Inflater, wrapped: bool, source: &[u8], unit: &mut [u8]) -> Result<usize> {
+    let whole: OneShot =
+        if wrapped { Decompressor::zlib_decompress } else { Decompressor::deflate_decompress };
+    if let Ok(length) = WHOLE.with_borrow_mut(|decoder| whole(decoder, source, unit)) {
+        return Ok(length);
+    }
     decoder.with_borrow_mut(|decoder| {
         decoder.reset(wrapped);
         decoder.decompress(source, unit, FlushDecompress::Finish).map_err(broken)?;
@@ -59,43 +76,37 @@ fn inflate(decoder: &'static Inflater, wrapped: bool, source: &[u8], unit: &mut 
     })
 }
 
-fn frame_decoder() -> FrameDecoder {
-    let mut decoder = FrameDecoder::new();
-    decoder.set_max_window_size(WINDOW_MAX);
-    decoder
-}
-
 /// Decodes frame after frame; a unit may be made of more than one.
 fn unzstd(source: &[u8], unit: &mut [u8]) -> Result<usize> {
     ZSTD.with_borrow_mut(|decoder| {
-        let (mut source, mut filled) = (source, 0usize);
-        while filled < unit.len() && !source.is_empty() {
-            let before = filled;
-            decoder.reset(&mut source).map_err(broken)?;
-            while filled < unit.len() && !(decoder.is_finished() && decoder.can_collect() == 0) {
-                decoder.decode_blocks(&mut source, BlockDecodingStrategy::UptoBlocks(1)).map_err(broken)?;
-                let rest = unit.get_mut(filled..).unwrap_or_default();
-                filled = filled.saturating_add(decoder.read(rest).map_err(broken)?);
-            }
-            if filled == before {
+        decoder.reset(ResetDirective::SessionOnly).map_err(zstd_error)?;
+        decoder.set_parameter(DParameter::WindowLogMax(WINDOW_LOG_MAX)).map_err(zstd_error)?;
+        let (mut input, mut output) = (InBuffer::around(source), OutBuffer::around(unit));
+        while output.pos() < output.capacity() {
+            let before = (input.pos(), output.pos());
+            decoder.decompress_stream(&mut output, &mut input).map_err(zstd_error)?;
+            if before == (input.pos(), output.pos()) {
                 break;
             }
         }
-        Ok(filled)
+        Ok(output.pos())
     })
 }
 
-fn copy_checked(source: &[u8], unit: &mut [u8]) -> Result<usize> {
-    let (bytes, checksum) = source.split_last_chunk::<4>().unwrap_or((&[], &[0; 4]));
-    if bytes.len() == unit.len() {
-        let (expected, found) = (u32::from_le_bytes(*checksum), adler32(bytes));
-        if expected != found {
-            let message = format!("checksum: expected {expected:#010x}, found {found:#010x}");
-            return Err(Error::new(Kind::Corrupt, message));
-        }
-        unit.copy_from_slice(bytes);
+fn zstd_error(code: usize) -> Error {
+    broken(get_error_name(code))
+}
+
+/// Compares the checksum that stands behind bytes.
+///
+/// # Errors
+/// [`Kind::Corrupt`] where it is another one.
+pub(super) fn check_adler(bytes: &[u8], checksum: [u8; 4]) -> Result<()> {
+    let (expected, found) = (u32::from_le_bytes(checksum), adler32(bytes));
+    if expected == found {
+        return Ok(());
     }
-    Ok(bytes.len())
+    Err(Error::new(Kind::Corrupt, format!("checksum: expected {expected:#010x}, found {found:#010x}")))
 }
 
 fn broken(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
@@ -118,7 +129,7 @@ mod tests {
     }
 
     fn zstandard() -> Vec<u8> {
-        ruzstd::encoding::compress_to_vec(&text()[..], ruzstd::encoding::CompressionLevel::Fastest)
+        zstd::bulk::compress(&text(), 1).unwrap()
     }
 
     #[test]

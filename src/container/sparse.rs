@@ -4,18 +4,24 @@
 //! zero-copy slices, decoding through a cache, bytes that a parent holds, and bytes that cannot be had.
 
 use super::cache::{CACHE_BYTES, Cache};
-use super::codec::Codec;
+use super::codec::{Codec, check_adler};
 use super::residual::Used;
 use super::unshown::Unshown;
 use super::{Facts, Image, RemainsKind, Residual, Snapshot};
 use crate::error::{Error, Kind, Result};
-use crate::io::{Backing, Extent, ReadAt, check_range, read_vec};
+use crate::io::{Backing, Extent, ReadAt, check_range};
+use std::cell::RefCell;
 use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
 /// Units that one call of `map` joins at most; a caller that wants more asks again.
 const UNITS_MAX: usize = 4096;
+
+thread_local! {
+    /// The stored form of the unit that is being decoded.
+    static STORED: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
 
 /// Where a piece of the disk lies.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -75,6 +81,11 @@ pub(super) trait Layout: Send + Sync + fmt::Debug {
         Ok(false)
     }
 
+    /// Largest size in bytes of a unit that is decoded.
+    fn unit_max(&self) -> usize {
+        2 << 20
+    }
+
     /// Bytes at the end of a compressed unit's length that may lie past its data.
     fn tail(&self) -> u64 {
         0
@@ -129,7 +140,8 @@ impl<L: Layout> Sparse<L> {
         parent: Option<Arc<dyn Image>>,
         facts: Facts,
     ) -> Self {
-        Self { layout, files, parent, facts, cache: Cache::new(CACHE_BYTES) }
+        let cache = Cache::new(CACHE_BYTES, layout.unit_max());
+        Self { layout, files, parent, facts, cache }
     }
 
     fn file(&self, number: usize) -> Result<&Arc<dyn ReadAt>> {
@@ -181,7 +193,7 @@ impl<L: Layout> Sparse<L> {
         run
     }
 
-    fn unit(&self, place: &Place) -> Result<Arc<[u8]>> {
+    fn unit(&self, place: &Place) -> Result<Arc<Vec<u8>>> {
         let Place::Encoded { unit, .. } = place else {
             return Err(Error::new(Kind::Corrupt, "not a compressed unit"));
         };
@@ -189,10 +201,11 @@ impl<L: Layout> Sparse<L> {
             return Ok(bytes);
         }
         let length = usize::try_from(unit.end.saturating_sub(unit.start)).unwrap_or(usize::MAX);
-        let mut bytes = vec![0; length];
+        let mut bytes = self.cache.spare(unit.start);
+        bytes.resize(length, 0);
         self.decode(place, &mut bytes)?;
-        let bytes = Arc::from(bytes);
-        self.cache.insert(unit.start, &bytes);
+        let bytes = Arc::new(bytes);
+        self.cache.insert(unit.start, Arc::clone(&bytes));
         Ok(bytes)
     }
 
@@ -203,14 +216,21 @@ impl<L: Layout> Sparse<L> {
         let file = self.file(*file)?;
         // Formats round the stored length up to sectors: the file may end within the last one.
         let length = file.size().saturating_sub(*at).min(*length);
-        if let Some(source) = file.slice(*at, length).filter(|s| u64::try_from(s.len()) == Ok(length)) {
-            let decoded = codec.decode(source, unit).map_err(|error| error.at(*at));
-            if !file.faulted(*at, length) {
-                return decoded;
-            }
+        if *codec == Codec::Adler && u64::try_from(unit.len().saturating_add(4)) == Ok(length) {
+            // Stored as it is: no detour over other memory.
+            let mut checksum = [0; 4];
+            file.read_at(*at, unit)?;
+            file.read_at(at.saturating_add(length).saturating_sub(4), &mut checksum)?;
+            return check_adler(unit, checksum).map_err(|error| error.at(*at));
         }
-        let source = read_vec(file.as_ref(), *at, usize::try_from(length).unwrap_or(usize::MAX))?;
-        codec.decode(&source, unit).map_err(|error| error.at(*at))
+        let length = usize::try_from(length).unwrap_or(usize::MAX);
+        // Copied out of the file: pages of a mapping would stay with the process, and a copy costs far less than
+        // decoding.
+        STORED.with_borrow_mut(|stored| {
+            stored.resize(length, 0);
+            file.read_at(*at, stored)?;
+            codec.decode(stored, unit).map_err(|error| error.at(*at))
+        })
     }
 
     /// Fills `buffer` with the bytes of `place`, which starts at guest offset `offset`.
@@ -220,7 +240,7 @@ impl<L: Layout> Sparse<L> {
             Place::Encoded { unit, .. } => {
                 let whole = u64::try_from(buffer.len()) == Ok(unit.end.saturating_sub(unit.start));
                 if unit.start == offset && whole {
-                    return self.decode(place, buffer);
+                    return self.read_unit(place, unit.start, buffer);
                 }
                 let bytes = self.unit(place)?;
                 let start = usize::try_from(offset.saturating_sub(unit.start)).unwrap_or(usize::MAX);
@@ -245,6 +265,20 @@ impl<L: Layout> Sparse<L> {
             }
             Place::Missing { kind, reason } => Err(Error::new(*kind, reason.as_ref()).at(offset)),
         }
+    }
+
+    /// Decodes a unit straight to where it is wanted, unless it is there already; windows around what is found
+    /// in it will ask for parts of it.
+    fn read_unit(&self, place: &Place, start: u64, buffer: &mut [u8]) -> Result<()> {
+        if let Some(bytes) = self.cache.glance(start).filter(|bytes| bytes.len() == buffer.len()) {
+            buffer.copy_from_slice(&bytes);
+            return Ok(());
+        }
+        self.decode(place, buffer)?;
+        if !matches!(place, Place::Encoded { codec: Codec::Adler, .. }) {
+            self.cache.insert_copy(start, buffer);
+        }
+        Ok(())
     }
 
     /// Calls `visit` with each stored range behind a guest range; compressed units that lie near each other are

@@ -19,13 +19,14 @@ pub(super) struct Ascii<R> {
     held: usize,
     taken: usize,
     ended: bool,
-    failure: Option<Error>,
+    /// What went wrong behind the bytes that were handed out last.
+    wrong: Option<Error>,
 }
 
 impl<R: Read> Ascii<R> {
     pub(super) fn new(source: R, form: Form) -> Self {
         let source = BufReader::new(source);
-        Self { source, form, group: [0; 4], held: 0, taken: 0, ended: false, failure: None }
+        Self { source, form, group: [0; 4], held: 0, taken: 0, ended: false, wrong: None }
     }
 
     /// The next character that is no white space; nothing at the end.
@@ -88,35 +89,33 @@ impl<R: Read> Ascii<R> {
             }
             count = count.saturating_add(1);
         }
-        self.held = count.saturating_sub(1);
-        if self.held == 0 {
+        if count == 0 {
+            self.held = 0;
             return Ok(());
         }
         let value = digits.iter().try_fold(0_u32, |value, &digit| value.checked_mul(85)?.checked_add(digit));
         self.group = value.ok_or_else(wrong)?.to_be_bytes();
+        self.held = count.saturating_sub(1);
         Ok(())
     }
 }
 
 impl<R: Read> Read for Ascii<R> {
     fn read(&mut self, buffer: &mut [u8]) -> Result<usize> {
-        if let Some(error) = self.failure.take() {
-            return Err(error);
-        }
         let mut filled = 0_usize;
         for into in buffer.iter_mut() {
             while self.taken >= self.held {
+                if filled == 0
+                    && let Some(error) = self.wrong.take()
+                {
+                    return Err(error);
+                }
                 if self.ended {
                     return Ok(filled);
                 }
                 if let Err(error) = self.next() {
-                    (self.ended, self.held) = (true, 0);
-                    if filled == 0 {
-                        return Err(error);
-                    }
-                    // What was read before counts; the error comes with the next call.
-                    self.failure = Some(error);
-                    return Ok(filled);
+                    // What was read before counts, and is handed out first.
+                    (self.held, self.ended, self.wrong) = (0, true, Some(error));
                 }
             }
             *into = self.group.get(self.taken).copied().unwrap_or(0);
@@ -141,6 +140,19 @@ mod tests {
     }
 
     #[test]
+    fn damage_is_told_behind_what_came_before_it() {
+        for (text, form, before) in [
+            ("4865zz>", Form::Hex, &b"He"[..]),
+            ("87cUR\x7f!!~>", Form::Base85, b"Hell"),
+            ("s8W-\"~>", Form::Base85, b""),
+        ] {
+            let (mut reader, mut bytes) = (Ascii::new(text.as_bytes(), form), Vec::new());
+            assert!(reader.read_to_end(&mut bytes).is_err(), "{text}");
+            assert_eq!(bytes, before, "{text}");
+        }
+    }
+
+    #[test]
     fn digits_become_bytes() {
         for (text, form, expected) in [
             ("48 65\n6c6C 6F>more", Form::Hex, &b"Hello"[..]),
@@ -153,15 +165,6 @@ mod tests {
         ] {
             assert_eq!(read(text, form).unwrap(), expected, "{text}");
         }
-    }
-
-    #[test]
-    fn what_comes_before_an_error_counts() {
-        let mut reader = Ascii::new(&b"4865xx6c"[..], Form::Hex);
-        let mut bytes = [0; 8];
-        assert_eq!((reader.read(&mut bytes).unwrap(), &bytes[..2]), (2, &b"He"[..]));
-        assert_eq!(reader.read(&mut bytes).unwrap_err().kind(), ErrorKind::InvalidData);
-        assert_eq!(reader.read(&mut bytes).unwrap(), 0);
     }
 
     #[test]

@@ -187,17 +187,16 @@ fn is_text(block: &[u8; BLOCK]) -> bool {
 
 /// Whether all bytes are letters, digits or one of `+,-./_`: somewhat more than the alphabets have.
 ///
-/// Of each byte the distance to each range is taken, and of all bytes the largest of the least: arithmetic that
-/// compilers turn into a few vector instructions, where comparisons would become many.
+/// Of each byte the least distance to a range is taken: arithmetic that compilers turn into a few vector
+/// instructions, where comparisons would become many. All distances are compared with zero as one number.
 #[inline]
 fn is_plain(block: &[u8; BLOCK]) -> bool {
-    let mut farthest = 0;
-    for &byte in block {
+    let distances = block.map(|byte| {
         let letter = (byte | 0x20).wrapping_sub(b'a').saturating_sub(25);
         let digit = byte.wrapping_sub(b'+').saturating_sub(14);
-        farthest = farthest.max(letter.min(digit).min(byte ^ b'_'));
-    }
-    farthest == 0
+        letter.min(digit).min(byte ^ b'_')
+    });
+    u128::from_ne_bytes(distances) == 0
 }
 
 /// Which bytes belong to the alphabets; a table, as this is asked for much of all text.
@@ -279,7 +278,9 @@ fn is_worth_it(text: &[u8], form: Form, skip: usize) -> bool {
             return false;
         }
     }
-    is_text || is_wide != [false; 2] || (may_hold_format && recognise(sample).is_some())
+    // Keys in Base64 have rules of their own, which see the text.
+    let holds_format = || recognise(sample).is_some_and(|decoder| decoder.name != super::keyfile::NAME);
+    is_text || is_wide != [false; 2] || (may_hold_format && holds_format())
 }
 
 /// Whether a byte may come next in UTF-8, of which `following` bytes of a character are still to come.

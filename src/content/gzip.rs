@@ -1,7 +1,7 @@
 //! Gzip (RFC 1952), any number of members one after the other.
 
-use super::peek::{Joined, Peek, Single};
-use super::{Decoder, Form, Member, Visit, decode_error};
+use super::peek::{HELD, Joined, Peek, Single};
+use super::{Decoder, Form, Member, Visit, decode_error, inflate};
 use crate::error::Result;
 use flate2::bufread::GzDecoder;
 use std::io::Read;
@@ -28,7 +28,13 @@ impl<'a> Single<'a> for GzDecoder<Peek<'a>> {
 
 fn decode(content: &mut dyn Read, visit: Visit<'_>) -> Result<()> {
     let mut source = Peek::new(content);
-    let name = stored_name(source.peek(super::HEAD).map_err(decode_error)?);
+    let head = source.peek(HELD).map_err(decode_error)?;
+    let name = stored_name(head.get(..super::HEAD).unwrap_or(head));
+    if head.len() < HELD
+        && let Some(mut whole) = inflate::gzip(head)
+    {
+        return visit(Member { name: &name, stored: None, pieces: &[], content: &mut whole });
+    }
     let mut joined = Joined::<GzDecoder<Peek<'_>>>::new(&mut source);
     visit(Member { name: &name, stored: None, pieces: &[], content: &mut joined })
 }

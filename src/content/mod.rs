@@ -14,7 +14,9 @@ mod gather;
 mod git;
 mod gzip;
 mod hive;
+mod inflate;
 mod journal;
+mod keyfile;
 mod lz4;
 mod lz4_legacy;
 mod lzma;
@@ -36,6 +38,7 @@ mod zip;
 mod zlib;
 mod zstd;
 
+pub use keyfile::MARK as KEY_FILE_MARK;
 pub use nest::decode;
 
 use crate::error::{Error, Kind, Result};
@@ -142,6 +145,7 @@ pub const DECODERS: &[Decoder] = &[
     evtx::DECODER,
     hive::DECODER,
     journal::DECODER,
+    keyfile::DECODER,
     tar::DECODER,
     lzma::DECODER,
     zlib::DECODER,

@@ -4,7 +4,7 @@ use crate::error::Result;
 use std::io::{BufRead, Read};
 
 /// Bytes held.
-const HELD: usize = 64 << 10;
+pub(super) const HELD: usize = 64 << 10;
 
 /// A source of encoded bytes.
 pub(super) struct Peek<'a> {

@@ -5,6 +5,7 @@ use super::confirm::Span;
 use super::validate::{Change, Ruling, Subject, entropy, published};
 use super::{Match, Window};
 use crate::rules::{Allowlist, Condition, Target, Verdict};
+use aho_corasick::AhoCorasick;
 use std::ops::Range;
 
 /// The match with the rule's own severity and verdict as validators amend them, or none.
@@ -112,6 +113,27 @@ pub(super) fn lines_around(bytes: &[u8], span: &Range<usize>) -> Range<usize> {
     let start = before.iter().rposition(|&byte| byte == b'\n').map_or(0, |at| at + 1);
     let end = after.iter().position(|&byte| byte == b'\n').map_or(bytes.len(), |at| span.end + at);
     start..end
+}
+
+/// Words that are looked for all at once: a search for one after the other took most of the time of judging.
+#[derive(Debug)]
+pub(super) struct Words(Option<AhoCorasick>);
+
+impl Words {
+    /// Any words that are not empty, ASCII letters in either case.
+    pub(super) fn new<W: AsRef<[u8]>>(words: &[W]) -> Self {
+        Self(AhoCorasick::builder().ascii_case_insensitive(true).build(words).ok())
+    }
+
+    /// The same, with the case that they are given in.
+    pub(super) fn exact<W: AsRef<[u8]>>(words: &[W]) -> Self {
+        Self(AhoCorasick::new(words).ok())
+    }
+
+    /// Whether one of them stands in `text`.
+    pub(super) fn stand_in(&self, text: &[u8]) -> bool {
+        self.0.as_ref().is_some_and(|search| search.is_match(text))
+    }
 }
 
 /// Whether `word` stands in `text`, ASCII letters in either case.

@@ -262,7 +262,9 @@ impl Detector {
         let ahead = Side::Ahead(from.get(len..).unwrap_or_default());
         self.users_of(literal).all(|(user, compiled)| match &compiled.body {
             Body::Walker(walker) => (walker.refuses)(before, from),
-            Body::Vendor(_) => walk::vendor::refuses(from.get(len..).unwrap_or_default()),
+            Body::Vendor(form) => {
+                walk::vendor::refuses(from.get(len..).unwrap_or_default(), !form.is_empty())
+            }
             Body::Regex(_) => compiled.placement(user.keyword).is_some_and(|placement| {
                 placement.ahead.refuses(ahead, false) || placement.behind.refuses(Side::Behind(before), false)
             }),

@@ -13,6 +13,8 @@ use aho_corasick::nfa::noncontiguous::NFA as Keywords;
 use aho_corasick::{Anchored, MatchKind};
 use regex_automata::nfa::thompson::NFA;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::hash::{BuildHasherDefault, Hasher};
+use std::ops::Range;
 use std::rc::Rc;
 
 /// Longest match in bytes that is looked at; what a regex allows beyond it is cut.
@@ -80,6 +82,8 @@ pub(super) fn analyse(nfa: &NFA, keywords: &[Vec<u8>], ignore_case: bool) -> Res
 }
 
 /// The regex's and the keywords' automaton side by side, up to the first keyword that is complete.
+///
+/// A counted repetition makes tens of thousands of nodes, so they lie in a few flat lists.
 struct Product<'a> {
     graph: &'a Graph,
     keywords: &'a Keywords,
@@ -87,15 +91,23 @@ struct Product<'a> {
     special: Vec<u8>,
     /// For each state of the keywords' automaton the special bytes that do not lead to its start.
     turns: HashMap<KeywordState, Rc<[(u8, KeywordState)]>>,
-    index: HashMap<Pair, usize>,
+    index: HashMap<Pair, usize, BuildHasherDefault<Mix>>,
+    /// The states of each node.
+    pairs: Vec<Pair>,
     nodes: Vec<Node>,
+    /// Where the nodes lead, and how many bytes that consumes; node after node.
+    steps: Vec<(usize, usize)>,
+    /// Keywords that are complete behind a node, and the state of the regex there; node after node.
+    completions: Vec<(usize, usize)>,
 }
 
-/// A state of both automata, and where it leads.
-#[derive(Default)]
+/// What is known of a state of both automata.
+#[derive(Clone, Default)]
 struct Node {
-    steps: Vec<(usize, usize)>,
-    completions: Vec<(usize, usize)>,
+    /// Its part of the steps.
+    steps: Range<usize>,
+    /// Its part of the completions.
+    completions: Range<usize>,
     is_match: bool,
     visit: Walked,
 }
@@ -126,15 +138,51 @@ struct Head {
 
 type Pair = (usize, KeywordState);
 
+/// A hash of two small numbers. Rules are no attackers; the default hash took most of the time.
+#[derive(Default)]
+struct Mix(u64);
+
+impl Hasher for Mix {
+    fn finish(&self) -> u64 {
+        self.0.rotate_left(26)
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        bytes.iter().for_each(|&byte| self.write_u64(u64::from(byte)));
+    }
+
+    fn write_u32(&mut self, value: u32) {
+        self.write_u64(u64::from(value));
+    }
+
+    fn write_u64(&mut self, value: u64) {
+        // Odd, with its bits spread evenly: the golden ratio.
+        self.0 = (self.0.rotate_left(5) ^ value).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    }
+
+    fn write_usize(&mut self, value: usize) {
+        self.write_u64(u64::try_from(value).unwrap_or(u64::MAX));
+    }
+}
+
 impl<'a> Product<'a> {
     fn new(graph: &'a Graph, keywords: &'a Keywords, special: Vec<u8>) -> Self {
-        Self { graph, keywords, special, turns: HashMap::new(), index: HashMap::new(), nodes: Vec::new() }
+        Self {
+            graph,
+            keywords,
+            special,
+            turns: HashMap::new(),
+            index: HashMap::default(),
+            pairs: Vec::new(),
+            nodes: Vec::new(),
+            steps: Vec::new(),
+            completions: Vec::new(),
+        }
     }
 
     fn walk(&mut self, from: usize, count: usize) -> Heads {
-        let start = self.start();
-        let root = self.node((from, start));
-        let (order, has_cycle) = self.topological(from, root);
+        let root = self.node((from, self.start()));
+        let (order, has_cycle) = self.topological(root);
         let mut heads = Heads { keywords: vec![Head::default(); count], has_bare_match: false };
         // The longest way to each node; every node comes behind those that lead to it.
         let mut longest = vec![0_usize; self.nodes.len()];
@@ -142,10 +190,10 @@ impl<'a> Product<'a> {
             let here = if has_cycle { UNBOUNDED } else { longest[at] };
             let node = &self.nodes[at];
             heads.has_bare_match |= node.is_match;
-            for &(next, len) in &node.steps {
+            for &(next, len) in &self.steps[node.steps.clone()] {
                 longest[next] = longest[next].max(here + len);
             }
-            for &(keyword, target) in &node.completions {
+            for &(keyword, target) in &self.completions[node.completions.clone()] {
                 let head = &mut heads.keywords[keyword];
                 head.end = head.end.max(here + 1);
                 head.reached.insert(target);
@@ -159,8 +207,7 @@ impl<'a> Product<'a> {
     }
 
     /// All nodes that can be reached, each behind those that lead to it, and whether some lead in a circle.
-    fn topological(&mut self, from: usize, root: usize) -> (Vec<usize>, bool) {
-        let mut pairs = vec![(from, self.start())];
+    fn topological(&mut self, root: usize) -> (Vec<usize>, bool) {
         let mut stack = vec![(root, false)];
         let mut order = Vec::new();
         let mut has_cycle = false;
@@ -174,9 +221,9 @@ impl<'a> Product<'a> {
                 continue;
             }
             self.nodes[at].visit = Walked::Open;
-            self.expand(at, &mut pairs);
+            self.expand(at);
             stack.push((at, true));
-            for &(next, _) in &self.nodes[at].steps {
+            for &(next, _) in &self.steps[self.nodes[at].steps.clone()] {
                 match self.nodes[next].visit {
                     Walked::Unseen => stack.push((next, false)),
                     Walked::Open => has_cycle = true,
@@ -193,49 +240,48 @@ impl<'a> Product<'a> {
         let at = *self.index.entry(pair).or_insert(next);
         if at == next {
             self.nodes.push(Node::default());
+            self.pairs.push(pair);
         }
         at
     }
 
-    /// Fills in where a node leads; `pairs` holds the states of each node.
-    fn expand(&mut self, at: usize, pairs: &mut Vec<Pair>) {
-        let (state, keyword) = pairs[at];
-        let mut steps: Vec<(Pair, usize)> = Vec::new();
-        self.graph.silent(state).iter().for_each(|&next| steps.push(((next, keyword), 0)));
-        self.nodes[at].is_match = self.graph.is_goal(state);
+    /// Adds a way of `len` bytes to the node that is being expanded, whose steps start at `first`.
+    fn step(&mut self, first: usize, pair: Pair, len: usize) {
+        let step = (self.node(pair), len);
+        if self.steps.get(first..).and_then(<[_]>::last) != Some(&step) {
+            self.steps.push(step);
+        }
+    }
+
+    /// Fills in where a node leads.
+    fn expand(&mut self, at: usize) {
+        let (state, keyword) = self.pairs[at];
+        let (graph, keywords, start) = (self.graph, self.keywords, self.start());
+        let (first_step, first_completion) = (self.steps.len(), self.completions.len());
+        for &next in graph.silent(state) {
+            self.step(first_step, (next, keyword), 0);
+        }
         let turns = self.turns(keyword);
-        let start = self.start();
-        let mut completions = Vec::new();
-        for step in self.graph.steps(state) {
+        for step in graph.steps(state) {
             let mut count = 0;
             for &(_, after) in turns.iter().filter(|(byte, _)| (step.low..=step.high).contains(byte)) {
                 count += 1;
-                if self.keywords.is_match(after) {
-                    completions.extend(
-                        (0..self.keywords.match_len(after))
-                            .map(|found| (self.keywords.match_pattern(after, found).as_usize(), step.next)),
-                    );
+                if keywords.is_match(after) {
+                    let found = 0..keywords.match_len(after);
+                    let found = found.map(|found| keywords.match_pattern(after, found).as_usize());
+                    self.completions.extend(found.map(|found| (found, step.next)));
                 } else {
-                    steps.push(((step.next, after), 1));
+                    self.step(first_step, (step.next, after), 1);
                 }
             }
             if usize::from(step.high - step.low) + 1 > count {
-                steps.push(((step.next, start), 1));
+                self.step(first_step, (step.next, start), 1);
             }
         }
-        self.nodes[at].completions = completions;
-        steps.dedup();
-        let resolved = steps
-            .into_iter()
-            .map(|(pair, len)| {
-                let next = self.node(pair);
-                if next == pairs.len() {
-                    pairs.push(pair);
-                }
-                (next, len)
-            })
-            .collect();
-        self.nodes[at].steps = resolved;
+        let node = &mut self.nodes[at];
+        node.is_match = graph.is_goal(state);
+        node.steps = first_step..self.steps.len();
+        node.completions = first_completion..self.completions.len();
     }
 
     /// The special bytes that lead from `state` elsewhere than to the start.

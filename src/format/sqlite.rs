@@ -1,5 +1,11 @@
 //! SQLite databases: pages, the schema, rows of tables (SQLite Database File Format).
 
+mod log;
+mod record;
+
+pub(crate) use log::Log;
+pub(crate) use record::Row;
+
 use super::{be16, be32};
 use crate::error::{Error, Result};
 use crate::io::{ReadAt, read_vec};
@@ -30,6 +36,7 @@ pub(crate) struct Database<'d> {
     content: &'d dyn ReadAt,
     page_size: usize,
     reserved: usize,
+    log: Option<Log<'d>>,
 }
 
 /// Rows of a table.
@@ -67,7 +74,16 @@ impl<'d> Database<'d> {
             }
         };
         let reserved = header.get(20).copied().map_or(0, usize::from);
-        Ok(Some(Self { content, page_size, reserved }))
+        Ok(Some(Self { content, page_size, reserved, log: None }))
+    }
+
+    /// The same with the pages that its write-ahead log holds in place of its own.
+    ///
+    /// # Errors
+    /// When the log belongs to something else or cannot be read.
+    pub(crate) fn with_log(self, log: &'d dyn ReadAt) -> Result<Self> {
+        let log = Log::open(log, self.page_size)?;
+        Ok(Self { log: Some(log), ..self })
     }
 
     /// Bytes of a page.
@@ -83,7 +99,8 @@ impl<'d> Database<'d> {
     /// Pages that the content has room for. A header may say less.
     pub(crate) fn page_count(&self) -> u32 {
         let size = u64::try_from(self.page_size).unwrap_or(u64::MAX);
-        u32::try_from(self.content.size() / size).unwrap_or(u32::MAX)
+        let own = u32::try_from(self.content.size() / size).unwrap_or(u32::MAX);
+        own.max(self.log.as_ref().map_or(0, Log::last))
     }
 
     /// The bytes of a page; the first one has number 1.
@@ -91,6 +108,9 @@ impl<'d> Database<'d> {
     /// # Errors
     /// When it lies past the end or cannot be read.
     pub(crate) fn page(&self, number: u32) -> Result<Vec<u8>> {
+        if let Some(page) = self.log.as_ref().and_then(|log| log.page(number, self.page_size)) {
+            return page;
+        }
         let size = u64::try_from(self.page_size).unwrap_or(u64::MAX);
         let at = u64::from(number.saturating_sub(1)).saturating_mul(size);
         read_vec(self.content, at, self.page_size)
@@ -102,7 +122,7 @@ impl<'d> Database<'d> {
     /// When pages are wrong or cannot be read.
     pub(crate) fn tables(&self) -> Result<Vec<Table>> {
         let mut tables = Vec::new();
-        self.leaves(1, &mut |page, header| {
+        self.leaves(1, 2 * PAGES_MAX, &mut |page, header| {
             for cell in cells(page, header) {
                 tables.extend(table_of(page.get(cell..).unwrap_or_default()));
             }
@@ -118,7 +138,7 @@ impl<'d> Database<'d> {
     pub(crate) fn rows(&self, table: &Table) -> Result<Rows> {
         let mut count = 0;
         let mut pages = 0;
-        let all = self.leaves(table.root, &mut |page, header| {
+        let all = self.leaves(table.root, 2 * PAGES_MAX, &mut |page, header| {
             count += u64::from(be16(page, header + 3).unwrap_or(0));
             pages += 1;
             pages < PAGES_MAX
@@ -126,13 +146,39 @@ impl<'d> Database<'d> {
         Ok(Rows { count, more: !all })
     }
 
-    /// Visits the leaf pages below `root` until the visitor has enough; says whether it saw all.
-    fn leaves(&self, root: u32, visit: &mut dyn FnMut(&[u8], usize) -> bool) -> Result<bool> {
+    /// Visits the rows of a table, each at most `max` bytes long, until the visitor has enough. A row that
+    /// cannot be read is an error for the visitor, and the next one follows.
+    ///
+    /// # Errors
+    /// As [`tables`](Self::tables), and when the tree has more pages than the database.
+    pub(crate) fn visit(
+        &self,
+        table: &Table,
+        max: usize,
+        visit: &mut dyn FnMut(Result<Row>) -> bool,
+    ) -> Result<()> {
+        let pages = usize::try_from(self.page_count()).unwrap_or(usize::MAX);
+        let mut goes_on = true;
+        let all = self.leaves(table.root, pages, &mut |page, header| {
+            goes_on = cells(page, header)
+                .into_iter()
+                .all(|cell| record::row(self, page, cell, max).transpose().is_none_or(&mut *visit));
+            goes_on
+        })?;
+        if goes_on && !all {
+            return Err(Error::corrupt(0, "b-tree", "a tree of the database's own pages", "more of them"));
+        }
+        Ok(())
+    }
+
+    /// Visits the leaf pages below `root`, at most `max` pages in all, until the visitor has enough; says
+    /// whether it saw all.
+    fn leaves(&self, root: u32, max: usize, visit: &mut dyn FnMut(&[u8], usize) -> bool) -> Result<bool> {
         let mut todo = vec![(root, 0)];
         let mut seen = 0;
         while let Some((number, depth)) = todo.pop() {
             seen += 1;
-            if number == 0 || depth > DEPTH_MAX || seen > 2 * PAGES_MAX || todo.len() > WAITING_MAX {
+            if number == 0 || depth > DEPTH_MAX || seen > max || todo.len() > WAITING_MAX {
                 return Ok(false);
             }
             let page = self.page(number)?;

@@ -7,18 +7,18 @@ use super::wanted::{Wanted, package};
 use crate::error::Result;
 use std::sync::Arc;
 
-pub(super) const DATABASE: Database = Database { read };
+pub(super) const DATABASE: Database = Database { marks: PLACES, read };
 
 /// Where the database is; later versions keep it below `/usr`.
-const PLACES: &[&str] = &["/lib/apk/db/installed", "/usr/lib/apk/db/installed"];
+const PLACES: &[&[u8]] = &[b"/lib/apk/db/installed", b"/usr/lib/apk/db/installed"];
 
 fn read(image: &Image<'_>, wanted: &mut Wanted<'_>) -> Result<()> {
     let mut seen = Vec::new();
     for place in PLACES {
         // With a merged /usr both names are one file.
-        let Some(id) = image.resolve(place.as_bytes())?.filter(|id| !seen.contains(id)) else { continue };
-        seen.push(id);
-        records(&image.read_entry(id)?, &mut |path, digest, package| wanted.offer(path, digest, package));
+        let Some(node) = image.resolve(place)?.filter(|node| !seen.contains(node)) else { continue };
+        seen.push(node);
+        records(&image.read_entry(node)?, &mut |path, digest, package| wanted.offer(path, digest, package));
     }
     Ok(())
 }

@@ -3,6 +3,7 @@
 use super::wanted::Record;
 use crate::filesystem::{Entry, FileSystem, StreamName};
 use crate::io::ReadAt;
+use std::sync::Arc;
 
 /// Bytes digested at once.
 const PIECE: usize = 256 << 10;
@@ -16,6 +17,8 @@ pub(super) enum Digest {
     Sha1([u8; 20]),
     /// FIPS 180-4, SHA-256.
     Sha256([u8; 32]),
+    /// FIPS 180-4, SHA-512.
+    Sha512([u8; 64]),
 }
 
 impl Digest {
@@ -31,6 +34,7 @@ impl Digest {
             Self::Md5(_) => Self::Md5(digest::<md5::Md5>(content)?.into()),
             Self::Sha1(_) => Self::Sha1(digest::<sha1::Sha1>(content)?.into()),
             Self::Sha256(_) => Self::Sha256(digest::<sha2::Sha256>(content)?.into()),
+            Self::Sha512(_) => Self::Sha512(digest::<sha2::Sha512>(content)?.into()),
         })
     }
 
@@ -44,7 +48,7 @@ pub(super) fn matching<'r>(
     filesystem: &dyn FileSystem,
     entry: &Entry,
     records: &'r [Record],
-) -> Option<&'r str> {
+) -> Option<&'r Arc<str>> {
     let content = filesystem.open(entry, &StreamName::Data).ok()?;
     let mut seen: Vec<Digest> = Vec::new();
     records.iter().find_map(|record| {
@@ -53,7 +57,7 @@ pub(super) fn matching<'r>(
             Some(digest) => digest,
             None => record.digest.again(content.as_ref()).inspect(|&digest| seen.push(digest))?,
         };
-        (digest == record.digest).then_some(record.package.as_ref())
+        (digest == record.digest).then_some(&record.package)
     })
 }
 
@@ -83,7 +87,11 @@ mod tests {
         let sha1 = Digest::Sha1(hex("a9993e364706816aba3e25717850c26c9cd0d89d").try_into().unwrap());
         let sha256 = hex("ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
         let sha256 = Digest::Sha256(sha256.try_into().unwrap());
-        for digest in [md5, sha1, sha256] {
+        let sha512 = hex(
+            "ddaf35a193617abacc417349ae20413112e6fa4e89a97ea20a9eeee64b55d39a2192992a274fc1a836ba3c23a3feebbd454d4423643ce80e2a9ac94fa54ca49f",
+        );
+        let sha512 = Digest::Sha512(sha512.try_into().unwrap());
+        for digest in [md5, sha1, sha256, sha512] {
             assert_eq!(digest.again(&content), Some(digest));
             assert_ne!(digest.again(&b"abd".to_vec()), Some(digest));
         }

@@ -8,7 +8,7 @@ use super::wanted::{Wanted, package};
 use crate::error::Result;
 use std::collections::HashMap;
 
-pub(super) const DATABASE: Database = Database { read };
+pub(super) const DATABASE: Database = Database { marks: &[b"/var/lib/dpkg/status.d"], read };
 
 fn read(image: &Image<'_>, wanted: &mut Wanted<'_>) -> Result<()> {
     let names = image.names(b"/var/lib/dpkg/status.d")?;

@@ -10,7 +10,7 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-pub(super) const DATABASE: Database = Database { read };
+pub(super) const DATABASE: Database = Database { marks: &[b"/var/lib/dpkg/status"], read };
 
 /// Packages, diversions, and configuration files of one package, that are kept; a large system has some
 /// thousands of each.

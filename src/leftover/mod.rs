@@ -26,6 +26,7 @@ pub use traces::{Command, Origin, Sighting, Traces, traces};
 
 use crate::error::Result;
 use crate::filesystem::{EntryId, FileSystem};
+use crate::knowngood::Volumes;
 use crate::rules::Severity;
 use catalogue::Checks;
 use collect::Collector;
@@ -56,6 +57,13 @@ pub struct Source {
     pub filesystem: Arc<dyn FileSystem>,
     /// What the decoders met inside of its files among the names that [`is_watched`] knows.
     pub members: Members,
+}
+
+/// The file systems of `sources`, by the same indexes, with what each system mounts where (`/etc/fstab`).
+pub fn volumes(sources: &[Source]) -> Volumes<'_> {
+    let sites = survey::survey(sources);
+    let filesystems = sources.iter().map(|source| source.filesystem.as_ref()).collect();
+    Volumes { filesystems, mounts: sites.iter().flat_map(|site| site.tree.mounts()).collect() }
 }
 
 /// A leftover.

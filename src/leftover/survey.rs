@@ -227,6 +227,9 @@ fn guess(filesystem: &dyn FileSystem) -> Vec<Vec<u8>> {
     if has("log") && has("lib") && (has("spool") || has("cache")) {
         return vec![b"var".to_vec()];
     }
+    if has("bin") && has("lib") && has("share") && !has("etc") {
+        return vec![b"usr".to_vec()];
+    }
     let has_kernel = names.iter().any(|name| name.starts_with(b"vmlinuz"));
     if has_kernel || has("grub") || has("grub2") {
         return vec![b"boot".to_vec()];

@@ -7,6 +7,7 @@ use super::Source;
 use crate::error::{Error, Kind, Result};
 use crate::filesystem::{DirEntry, Entry, EntryId, EntryKind, FileSystem, StreamName};
 use crate::io::ReadAt;
+use crate::knowngood::{self, Mount, Volumes};
 use std::collections::HashMap;
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -77,6 +78,20 @@ impl<'a> Tree<'a> {
     /// Puts a whole file system on top of a directory.
     pub(crate) fn mount(&mut self, on: Node, source: usize) {
         self.mounts.insert(on, source);
+    }
+
+    /// What is mounted where, in a stable order.
+    pub(crate) fn mounts(&self) -> Vec<Mount> {
+        let known = |node: &Node| knowngood::Node { volume: node.source, entry: node.id };
+        let mut mounts: Vec<(Node, usize)> = self.mounts.iter().map(|(on, source)| (*on, *source)).collect();
+        mounts.sort_unstable();
+        mounts.iter().map(|(on, source)| Mount { on: known(on), volume: *source }).collect()
+    }
+
+    /// The file systems, and what is mounted where.
+    pub(crate) fn volumes(&self) -> Volumes<'a> {
+        let filesystems = self.sources.iter().map(|source| source.filesystem.as_ref()).collect();
+        Volumes { filesystems, mounts: self.mounts() }
     }
 
     /// The file system mounted on a directory.

@@ -149,7 +149,7 @@ pub(super) fn parse_own(name: &str, text: &str) -> Result<RuleFile> {
 /// [`Kind::Usage`] for text that is no TOML, or a known key with a value of the wrong type.
 pub(super) fn parse_foreign(name: &str, text: &str, warnings: &mut Vec<String>) -> Result<RuleFile> {
     let mut table: Table = text.parse().map_err(|source| wrong(name, &source))?;
-    for key in ["title", "description", "minVersion"] {
+    for key in ["title", "description", "minVersion", "betterleaksMinVersion"] {
         table.remove(key);
     }
     keep_known(&mut table, FILE_KEYS, name, warnings);
@@ -158,8 +158,10 @@ pub(super) fn parse_foreign(name: &str, text: &str, warnings: &mut Vec<String>) 
     }
     keep_known_allowlists(&mut table, name, warnings);
     if let Some(Value::Array(rules)) = table.get_mut("rules") {
+        leave_out_parts(rules, name, warnings);
         for rule in rules.iter_mut().filter_map(Value::as_table_mut) {
             let place = format!("{name}: rule `{}`", rule.get("id").and_then(Value::as_str).unwrap_or("?"));
+            take_entropy(rule);
             keep_known(rule, RULE_KEYS, &place, warnings);
             keep_known_allowlists(rule, &place, warnings);
             go_defaults(rule);
@@ -247,8 +249,34 @@ fn keep_known_allowlists(table: &mut Table, place: &str, warnings: &mut Vec<Stri
     }
 }
 
+/// Removes and names the rules that only lend their matches to others: what they find is no finding.
+fn leave_out_parts(rules: &mut Vec<Value>, name: &str, warnings: &mut Vec<String>) {
+    rules.retain(|rule| {
+        let is_part = rule.get("skipReport").and_then(Value::as_bool) == Some(true);
+        if is_part {
+            let id = rule.get("id").and_then(Value::as_str).unwrap_or("?");
+            warnings
+                .push(format!("{name}: rule `{id}` reports nothing itself (`skipReport`) and is left out"));
+        }
+        !is_part
+    });
+}
+
+/// Turns a filter that asks for nothing but the secret's entropy into that number; betterleaks has no key for it.
+fn take_entropy(rule: &mut Table) {
+    let filter = rule.get("filter").and_then(Value::as_str).unwrap_or_default().trim();
+    let filter = filter.strip_prefix("filter.").unwrap_or(filter);
+    let Some(rest) = filter.strip_prefix("entropy(finding[\"secret\"])") else { return };
+    let bound = rest.trim_start().trim_start_matches("<=").trim_start_matches('<').trim();
+    if let Ok(least) = bound.parse::<f64>() {
+        rule.remove("filter");
+        rule.insert("entropy".to_owned(), Value::Float(least));
+    }
+}
+
 /// A zero means "not given" to Go, and `entropy = 3` is as good as `entropy = 3.0`.
 fn go_defaults(rule: &mut Table) {
+    rule.retain(|key, value| key != "skipReport" || value.as_bool() != Some(false));
     for key in ["secretGroup", "secret_group"] {
         if rule.get(key).and_then(Value::as_integer) == Some(0) {
             rule.remove(key);
@@ -264,4 +292,41 @@ fn go_defaults(rule: &mut Table) {
 
 fn wrong(name: &str, source: &toml::de::Error) -> Error {
     Error::new(Kind::Usage, format!("rule file {name}: {}", source.to_string().trim_end()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_foreign_file_says_is_taken_or_named() {
+        let text = r#"
+            title = "x"
+            betterleaksMinVersion = "v1.6.0"
+            prefilter = "matchesAny(get(attributes, \"path\", \"\"), [`x`])"
+            [[rules]]
+            id = "a"
+            regex = "abcd[0-9]{8}"
+            filter = "filter.entropy(finding[\"secret\"]) <= 3.5"
+            validate = "let r = http.get(\"https://a.example\")"
+            [[rules]]
+            id = "b"
+            regex = "efgh[0-9]{8}"
+            filter = "entropy(finding[\"secret\"]) < 3.0 || containsAny(finding[\"secret\"], [\"x\"])"
+            [[rules]]
+            id = "part"
+            regex = "ijkl[0-9]{8}"
+            skipReport = true
+        "#;
+        let mut warnings = Vec::new();
+        let file = parse_foreign("f.toml", text, &mut warnings).unwrap();
+        let rules: Vec<_> = file.rules.iter().map(|rule| (rule.id.as_str(), rule.entropy)).collect();
+        assert_eq!(rules, [("a", Some(3.5)), ("b", None)]);
+        let has = |part: &str| warnings.iter().any(|warning| warning.contains(part));
+        for part in ["prefilter", "rule `a`: `validate`", "rule `b`: `filter`", "rule `part` reports nothing"]
+        {
+            assert!(has(part), "{part}: {warnings:?}");
+        }
+        assert!(!has("rule `a`: `filter`") && !has("MinVersion"), "{warnings:?}");
+    }
 }

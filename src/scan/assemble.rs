@@ -417,12 +417,16 @@ fn short_hex(hash: &blake3::Hash) -> String {
     hash.to_hex().chars().take(16).collect()
 }
 
-/// A key from the disk's own identifiers: equal for one disk in any container.
+/// A key from the disk's own identifiers: equal for one disk in any container. The disk's size is none of them as
+/// long as there are others: a VHD made of it rounds the size up to whole cylinders.
 fn disk_key(disk: &Disk) -> [u8; 32] {
-    let mut text = format!("{} {}", disk.tiling.scheme, disk.image.size());
-    for volume in &disk.volumes {
-        let uuid = volume.facts().and_then(|facts| facts.uuid.clone()).unwrap_or_default();
+    let mut text = disk.tiling.scheme.to_string();
+    let known = disk.volumes.iter().filter_map(|volume| Some((volume, volume.facts()?.uuid.clone()?)));
+    for (volume, uuid) in known {
         text.push_str(&format!("\0{}\0{}\0{uuid}", volume.volume.name, volume.volume.disk_start()));
+    }
+    if !text.contains('\0') {
+        text.push_str(&format!("\0{}", disk.image.size()));
     }
     blake3::derive_key("residue fingerprint key of a disk, version 1", text.as_bytes())
 }

@@ -49,6 +49,13 @@ pub struct OpenVolume {
 /// # Errors
 /// When the file cannot be read or the container refuses; damage further in is part of the disk.
 pub fn open(path: &Path, options: &Options) -> Result<Disk> {
+    let mut disk = open_outer(path, options)?;
+    nested::open(&mut disk);
+    Ok(disk)
+}
+
+/// As [`open`], without the disk images in its files.
+pub(super) fn open_outer(path: &Path, options: &Options) -> Result<Disk> {
     if path.is_dir() {
         return open_directory(path);
     }
@@ -70,9 +77,7 @@ pub fn open(path: &Path, options: &Options) -> Result<Disk> {
     let volumes =
         tiling.volumes.iter().chain(&tiling.logical).map(|volume| open_volume(&bytes, volume)).collect();
     let stored_size = image.sources().iter().map(|source| source.size()).fold(0, u64::saturating_add);
-    let mut disk = Disk { image, stored_size, tiling, volumes, nested: Vec::new(), nested_gaps: Vec::new() };
-    nested::open(&mut disk);
-    Ok(disk)
+    Ok(Disk { image, stored_size, tiling, volumes, nested: Vec::new(), nested_gaps: Vec::new() })
 }
 
 /// Opens a directory as a logical source: its files, without a disk below them.
@@ -87,9 +92,7 @@ fn open_directory(path: &Path) -> Result<Disk> {
     let tiling = Tiling { scheme: "none", sector_size: 512, volumes: vec![volume], ..Tiling::default() };
     let stored_size = tree.size();
     let image = Arc::new(DirectoryImage::new(tree));
-    let mut disk = Disk { image, stored_size, tiling, volumes, nested: Vec::new(), nested_gaps: Vec::new() };
-    nested::open(&mut disk);
-    Ok(disk)
+    Ok(Disk { image, stored_size, tiling, volumes, nested: Vec::new(), nested_gaps: Vec::new() })
 }
 
 fn open_volume(disk: &Arc<dyn ReadAt>, volume: &Volume) -> OpenVolume {

@@ -6,7 +6,7 @@ use crate::coverage::{Gap, GapKind};
 use crate::detect::{Rank, RuleFacts};
 use crate::filesystem::EntryId;
 use crate::location::State;
-use crate::rules::Verdict;
+use crate::rules::{Category, Verdict};
 use crate::sweep::{Candidate, Ground};
 use crate::volume::Reading;
 use std::collections::{HashMap, HashSet};
@@ -308,10 +308,15 @@ fn phase(candidate: &Candidate, ground: &Ground) -> u64 {
     volume_offset.and_then(|offset| offset.checked_rem(facts.block_size)).unwrap_or(0)
 }
 
+/// A rule, and what its findings are counted by: volume, file, state.
+type Key = (usize, usize, Option<EntryId>, Option<State>);
+
 /// Keeps the first findings of a rule in a file and counts the rest.
 fn limit(places: Vec<Place>, rules: &[RuleFacts], ground: &Ground, per_file_max: u64) -> Folded {
     let mut folded = Folded::default();
-    let mut counts: HashMap<(usize, usize, Option<EntryId>, Option<State>), u64> = HashMap::new();
+    let mut counts: HashMap<Key, u64> = HashMap::new();
+    // Of personal data the first place stands for all in its file.
+    let mut counted: Vec<(usize, Key)> = Vec::new();
     for place in places {
         let candidate = &place.candidate;
         let key = (candidate.rule, candidate.land, candidate.entry.map(|entry| entry.0), candidate.state);
@@ -320,10 +325,23 @@ fn limit(places: Vec<Place>, rules: &[RuleFacts], ground: &Ground, per_file_max:
         if candidate.cut {
             folded.gaps.push(cut_gap(candidate, rules, ground));
         }
+        let is_personal = rules.get(candidate.rule).is_some_and(|rule| rule.category == Category::Pii);
+        if is_personal && *count > 1 {
+            continue;
+        }
+        if is_personal {
+            counted.push((folded.places.len(), key));
+        }
         if *count <= per_file_max {
             folded.places.push(place);
         } else {
             folded.counted_only = folded.counted_only.saturating_add(1);
+        }
+    }
+    for (at, key) in counted {
+        if let Some(place) = folded.places.get_mut(at) {
+            let count = counts.get(&key).copied().unwrap_or(1);
+            place.candidate.evidence.push(format!("in this file: {count}, this is the first"));
         }
     }
     folded

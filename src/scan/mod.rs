@@ -60,7 +60,11 @@ impl Engine {
     /// [`Kind::Usage`] when a rule or check is wrong.
     pub fn new(options: &Options) -> Result<Self> {
         let search = || {
-            let detector = Detector::new(rules(&options.rule_files)?)?;
+            let mut rules = rules(&options.rule_files)?;
+            if !options.pii {
+                rules.leave_out_personal_data();
+            }
+            let detector = Detector::new(rules)?;
             let prefilter = Prefilter::new(&sweep::literals(&detector))?;
             Ok((detector, prefilter))
         };
@@ -101,7 +105,7 @@ pub fn run(
         .build()
         .map_err(|source| Error::new(Kind::Io, "cannot start threads").with_source(source))?;
     let name = options.name.clone().unwrap_or_else(|| assemble::image_name(path));
-    let disk = match open(path, options) {
+    let mut disk = match disk::open_outer(path, options) {
         Ok(disk) => disk,
         Err(error) => {
             let reason = ExitReason::Unreadable;
@@ -111,9 +115,10 @@ pub fn run(
             return Ok(summary);
         }
     };
+    let ahead = pool.install(|| begin(engine, &mut disk, options));
     let (examined, verified) = std::thread::scope(|threads| {
         let verifier = options.verify.then(|| threads.spawn(|| verify::verify(&disk)));
-        let examined = pool.install(|| examine(engine, &disk, options, observer));
+        let examined = pool.install(|| examine(engine, &disk, ahead, options, observer));
         (examined, verifier.map(|verifier| verifier.join()))
     });
     let mut outcome = examined?;
@@ -199,7 +204,28 @@ struct Indexed {
     decoded: u64,
 }
 
-fn examine(engine: &Engine, disk: &Disk, options: &Options, observer: &dyn Observer) -> Result<Outcome> {
+/// Opens the disk images in files; what the threads that are not needed for it find in the disk meanwhile is
+/// returned.
+fn begin(engine: &Engine, disk: &mut Disk, options: &Options) -> Ahead {
+    let bytes = disk.image.clone();
+    let (is_open, mut ahead) = (AtomicBool::new(false), Ahead::default());
+    rayon::join(
+        || {
+            nested::open(disk);
+            is_open.store(true, Ordering::Relaxed);
+        },
+        || sweep::ahead(bytes.as_ref(), options.unit, &engine.prefilter, &is_open, &mut ahead),
+    );
+    ahead
+}
+
+fn examine(
+    engine: &Engine,
+    disk: &Disk,
+    mut ahead: Ahead,
+    options: &Options,
+    observer: &dyn Observer,
+) -> Result<Outcome> {
     observer.planned(disk.image.size());
     let outside = Outside::of(disk, options.snapshots);
     let mut lands = disk.lands();
@@ -208,14 +234,14 @@ fn examine(engine: &Engine, disk: &Disk, options: &Options, observer: &dyn Obser
     let mut ground = Ground::new(lands);
     let bytes: Arc<dyn ReadAt> = disk.image.clone();
     let is_indexed = AtomicBool::new(false);
-    let (indexed, ahead) = rayon::join(
+    let (indexed, ()) = rayon::join(
         || {
             let lands = (0..ground.lands.len()).into_par_iter();
             let indexed: Vec<Indexed> = lands.map(|land| index(engine, &ground, land)).collect();
             is_indexed.store(true, Ordering::Relaxed);
             indexed
         },
-        || sweep::ahead(bytes.as_ref(), options.unit, &engine.prefilter, &is_indexed),
+        || sweep::ahead(bytes.as_ref(), options.unit, &engine.prefilter, &is_indexed, &mut ahead),
     );
     let (mut candidates, mut encoded) = (Vec::new(), Vec::new());
     let mut outcome = Outcome { gaps: disk.opaque_gaps(), ..Outcome::default() };
@@ -329,7 +355,7 @@ fn index(engine: &Engine, ground: &Ground, index: usize) -> Indexed {
         Resident::Bytes { entry, stream, state } => residents.add(entry, stream, state),
         Resident::Encoded { entry, stream, state } => {
             let size = entry.streams.get(usize::from(stream)).map_or(0, |stream| stream.size);
-            encoded.push(Encoded { land: index, entry: entry.id, stream, state, size, decoder: None });
+            encoded.push(Encoded { land: index, entry: entry.id, stream, state, size, at: 0, decoder: None });
         }
         Resident::Problem { entry, error } => gaps.push(damaged(entry, &error)),
     });
@@ -384,7 +410,7 @@ fn conclude(
         }
     }
     let mut findings = twins.finish();
-    proof::mark(&mut findings, ground);
+    outcome.gaps.extend(proof::mark(&mut findings, &sources));
     answers::excuse(outcome, &findings);
     answers::give(&engine.catalogue, options, outcome, &findings);
     assemble::sort(&mut findings, ground);

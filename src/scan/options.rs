@@ -43,6 +43,8 @@ pub struct Options {
     pub rule_files: Vec<PathBuf>,
     /// Whether findings that are only possible are reported, not just counted.
     pub all_verdicts: bool,
+    /// Whether personal data are looked for: counts a file and kind, with the first place.
+    pub pii: bool,
     /// Severity from which findings decide the exit reason.
     pub fail_on: Severity,
     /// Whether work cut short by a budget makes a run incomplete.
@@ -75,6 +77,7 @@ impl Default for Options {
             key: None,
             rule_files: Vec::new(),
             all_verdicts: false,
+            pii: false,
             fail_on: Severity::Medium,
             strict: false,
             accept_gaps: false,

@@ -18,7 +18,13 @@ const HITS_MAX: usize = 1 << 22;
 
 /// What the first pieces of a disk hold, by their place.
 #[derive(Debug, Default)]
-pub struct Ahead(BTreeMap<u64, Piece>);
+pub struct Ahead {
+    pieces: BTreeMap<u64, Piece>,
+    /// Hits in all of them.
+    kept: usize,
+    /// Where the next unit starts.
+    next: u64,
+}
 
 /// The hits in one piece.
 #[derive(Debug)]
@@ -30,22 +36,20 @@ struct Piece {
 impl Ahead {
     /// Whether nothing was searched.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.pieces.is_empty()
     }
 
     /// The hits in the piece of `length` bytes at `disk`, if just that piece was searched.
     pub(super) fn hits(&self, disk: u64, length: usize) -> Option<&[Hit]> {
-        self.0.get(&disk).filter(|piece| piece.length == length).map(|piece| piece.hits.as_slice())
+        self.pieces.get(&disk).filter(|piece| piece.length == length).map(|piece| piece.hits.as_slice())
     }
 }
 
-/// Searches units of `unit` bytes of `disk` from its start on, until `stop` is set: those that can be borrowed,
-/// since copying is left to the sweep. Runs in the calling rayon pool.
-pub fn ahead(disk: &dyn ReadAt, unit: u64, prefilter: &Prefilter, stop: &AtomicBool) -> Ahead {
-    let mut found = Ahead::default();
-    let mut plan = Plan { disk, unit: unit.max(1), at: 0, budget: u64::MAX };
-    let mut kept = 0_usize;
-    while !stop.load(Ordering::Relaxed) && kept < HITS_MAX {
+/// Searches units of `unit` bytes of `disk` from where `found` ends on, until `stop` is set: those that can be
+/// borrowed, since copying is left to the sweep. Runs in the calling rayon pool.
+pub fn ahead(disk: &dyn ReadAt, unit: u64, prefilter: &Prefilter, stop: &AtomicBool, found: &mut Ahead) {
+    let mut plan = Plan { disk, unit: unit.max(1), at: found.next, budget: u64::MAX };
+    while !stop.load(Ordering::Relaxed) && found.kept < HITS_MAX {
         let batch = plan.next_batch();
         if batch.units.is_empty() && batch.missing.is_empty() {
             break;
@@ -56,11 +60,12 @@ pub fn ahead(disk: &dyn ReadAt, unit: u64, prefilter: &Prefilter, stop: &AtomicB
         };
         let searched: Vec<_> = batch.units.par_iter().map(search).collect();
         for (start, piece) in searched.into_iter().flatten() {
-            kept = kept.saturating_add(piece.hits.len());
-            found.0.insert(start, piece);
+            found.kept = found.kept.saturating_add(piece.hits.len());
+            found.pieces.insert(start, piece);
         }
+        // Units of this batch that were stopped are left to the sweep.
+        found.next = plan.at;
     }
-    found
 }
 
 /// Searches the pieces of a unit just as the sweep will cut them.
@@ -75,7 +80,7 @@ fn pieces(disk: &dyn ReadAt, range: &Range<u64>, prefilter: &Prefilter) -> Vec<(
                 let mut hits = Vec::new();
                 let skew = to_usize(at % to_u64(blank::BLOCK));
                 for range in blank::written(bytes, skew) {
-                    search(prefilter, bytes, &range, &mut hits);
+                    search(prefilter, bytes, range.start, &range, &mut hits);
                 }
                 // What could not be delivered is read again by the sweep.
                 if !disk.faulted(at, to_u64(bytes.len())) {
@@ -90,16 +95,28 @@ fn pieces(disk: &dyn ReadAt, range: &Range<u64>, prefilter: &Prefilter) -> Vec<(
     found
 }
 
-/// Searches the written `range` of a piece for literals.
-pub(super) fn search(prefilter: &Prefilter, bytes: &[u8], range: &Range<usize>, hits: &mut Vec<Hit>) {
-    // A literal in UTF-16 may have its first or last zero byte in a blank block.
-    let from = range.start.saturating_sub(1);
-    let to = range.end.saturating_add(1).min(bytes.len());
-    if let Some(part) = bytes.get(from..to) {
-        let first = hits.len();
-        prefilter.scan(part, hits);
-        for hit in hits.get_mut(first..).unwrap_or_default() {
-            hit.offset = hit.offset.saturating_add(from);
+/// Searches `bytes` for the literals that start in `part` of a written range, which starts at `written`.
+pub(super) fn search(
+    prefilter: &Prefilter,
+    bytes: &[u8],
+    written: usize,
+    part: &Range<usize>,
+    hits: &mut Vec<Hit>,
+) {
+    // A literal in UTF-16 may have its first zero byte in a blank block before.
+    let from = if part.start == written { part.start.saturating_sub(1) } else { part.start };
+    let to = part.end.saturating_add(prefilter.reach()).min(bytes.len());
+    let first = hits.len();
+    prefilter.scan(bytes.get(from..to).unwrap_or_default(), hits);
+    let mut kept = first;
+    for at in first..hits.len() {
+        let Some(mut hit) = hits.get(at).copied() else { break };
+        hit.offset = hit.offset.saturating_add(from);
+        // What starts behind the part is found with the next one.
+        if let (true, Some(place)) = (hit.offset < part.end, hits.get_mut(kept)) {
+            *place = hit;
+            kept = kept.saturating_add(1);
         }
     }
+    hits.truncate(kept);
 }

@@ -167,11 +167,8 @@ impl Bench {
         let skew = to_usize(disk % to_u64(SEAM_LEN));
         for hit in &hits {
             let length = tools.hit_length(hit);
-            let is_hopeless = || {
-                hit.encoding == Encoding::Narrow
-                    && tools.detector.is_hopeless(hit.literal, bytes, hit.offset, skew)
-            };
-            if wanted(hit.offset..hit.offset.saturating_add(length)) && !is_hopeless() {
+            let is_wanted = wanted(hit.offset..hit.offset.saturating_add(length));
+            if is_wanted && !tools.is_hopeless(bytes, hit, skew) {
                 self.at_disk(tools, disk, bytes, hit, length);
             }
         }
@@ -441,6 +438,11 @@ impl Tools<'_> {
     pub(super) fn hit_length(&self, hit: &Hit) -> usize {
         let literal = self.prefilter.literals().get(hit.literal);
         literal.map_or(0, |literal| literal.bytes.len().saturating_mul(hit.encoding.width()))
+    }
+
+    /// Whether the bytes around a hit alone say that no rule matches; `skew` as in [`Detector::is_hopeless`].
+    pub(super) fn is_hopeless(&self, bytes: &[u8], hit: &Hit, skew: usize) -> bool {
+        hit.encoding == Encoding::Narrow && self.detector.is_hopeless(hit.literal, bytes, hit.offset, skew)
     }
 
     /// Bytes before and from the first byte of a hit that its rules, and the choice of byte order, look at.

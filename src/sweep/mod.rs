@@ -31,6 +31,7 @@ use crate::location::State;
 use confirm::{Bench, Tools};
 use prefilter::Prefilter;
 use rayon::iter::{IndexedParallelIterator as _, IntoParallelRefIterator as _, ParallelIterator as _};
+use std::cmp::Reverse;
 use std::ops::Range;
 use std::sync::{Arc, Mutex};
 use stream::{Residents, Whose};
@@ -53,9 +54,20 @@ pub struct Encoded {
     pub state: State,
     /// Its size in bytes, which says what to begin with.
     pub size: u64,
+    /// Where on the disk it starts, 0 where it lies nowhere as it is: what to read after what.
+    pub at: u64,
     /// What decodes its content; without one the content is matched as the file system gives it, and looked
     /// at for a decoder then.
     pub decoder: Option<&'static Decoder>,
+}
+
+impl Encoded {
+    /// When its turn is. The large ones first: one that comes last would keep one thread busy and the others
+    /// waiting. The others as they lie, since neighbours may share a compressed unit of the container.
+    fn turn(&self) -> (Reverse<u64>, u64) {
+        const LARGE: u64 = 1 << 20;
+        if self.size < LARGE { (Reverse(0), self.at) } else { (Reverse(self.size), 0) }
+    }
 }
 
 /// What the sweep hands on as it goes, in an order that depends on the disk alone.
@@ -114,7 +126,7 @@ impl<'a> ResidentSweep<'a> {
             && inner::is_decoded(state)
         {
             let (land, size) = (self.land, u64::try_from(bytes.len()).unwrap_or(u64::MAX));
-            self.containers.push(Encoded { land, entry: entry.id, stream, state, size, decoder });
+            self.containers.push(Encoded { land, entry: entry.id, stream, state, size, at: 0, decoder });
         }
         if self.residents.add(entry, whose) {
             self.flush();
@@ -227,9 +239,8 @@ pub fn sweep(
     queue.sort_by_key(|item| (item.land, item.entry, item.stream));
     queue.dedup_by_key(|item| (item.land, item.entry, item.stream));
     for batch in queue.chunks(DECODED_BATCH) {
-        // The large ones first: one that comes last would keep one thread busy and the others waiting.
         let mut order: Vec<usize> = (0..batch.len()).collect();
-        order.sort_by_key(|&index| std::cmp::Reverse(batch.get(index).map(|item| item.size)));
+        order.sort_by_key(|&index| batch.get(index).map(Encoded::turn));
         let sweep = |index: usize, item: &Encoded| {
             benches.with(|bench| {
                 let mut decoded = inner::sweep(&tools, item, bench, watch);

@@ -283,7 +283,7 @@ pub(super) fn chunk(
     for hit in &hits {
         let length = tools.hit_length(hit);
         let start = hit.offset;
-        if start.saturating_add(length) <= fresh {
+        if start.saturating_add(length) <= fresh || tools.is_hopeless(content.bytes, hit, 0) {
             continue;
         }
         let (before, after) = tools.reach(hit, length);

@@ -9,7 +9,7 @@ use super::escaped;
 use super::inner::is_decoded;
 use crate::content::{self, HEAD};
 use crate::coverage::Coverage;
-use crate::io::{Backing, ReadAt};
+use crate::io::{Backing, Extent, ReadAt};
 use crate::location::State;
 use std::ops::Range;
 
@@ -19,6 +19,15 @@ const READ: u64 = 1 << 20;
 const SECTOR: u64 = 4096;
 /// How far to skip where the container cannot say what lies there.
 const UNMAPPED_STEP: u64 = 64 << 10;
+
+/// Bytes that go through all searches before the next ones do: they are still near the processor then.
+const PART: usize = 64 << 10;
+
+/// `range` in parts of [`PART`] bytes.
+fn parts(range: &Range<usize>) -> impl Iterator<Item = Range<usize>> + use<> {
+    let end = range.end;
+    range.clone().step_by(PART).map(move |start| start..start.saturating_add(PART).min(end))
+}
 
 /// A range that could not be read, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -107,9 +116,28 @@ impl Sweep<'_, '_> {
                 self.swept.coverage.blank = self.swept.coverage.blank.saturating_add(next.saturating_sub(at));
             }
             Backing::Missing { reason } => self.unread(at..next, &reason),
-            Backing::Stored { .. } | Backing::Encoded { .. } => self.stored(at..next),
+            Backing::Stored { .. } => self.stored(at..next),
+            Backing::Encoded { .. } => {
+                let end = self.encoded_end(next, end.min(at.saturating_add(READ)));
+                self.copied(at..end);
+                return end;
+            }
         }
         next
+    }
+
+    /// Where bytes end that are read together with encoded ones before `at`: a piece for each encoded unit would
+    /// leave most windows crossing from one into the next.
+    fn encoded_end(&self, mut at: u64, end: u64) -> u64 {
+        while at < end {
+            match self.disk.map(at, end.saturating_sub(at)) {
+                Ok(Extent { length, backing: Backing::Stored { .. } | Backing::Encoded { .. } }) => {
+                    at = at.saturating_add(length.max(1));
+                }
+                _ => break,
+            }
+        }
+        at.min(end)
     }
 
     /// Sweeps bytes that are there, borrowed where they are mapped and copied otherwise.
@@ -182,10 +210,12 @@ impl Sweep<'_, '_> {
             scanned = scanned.saturating_add(to_u64(range.len()));
             let start = disk.saturating_add(to_u64(range.start));
             self.written(start..start.saturating_add(to_u64(range.len())));
-            if known.is_none() {
-                search(self.tools.prefilter, bytes, &range, &mut self.bench.hits);
+            for part in parts(&range) {
+                if known.is_none() {
+                    search(self.tools.prefilter, bytes, range.start, &part, &mut self.bench.hits);
+                }
+                coded::places(bytes, part, &mut places);
             }
-            coded::places(bytes, range, &mut places);
         }
         let mut sights = std::mem::take(&mut self.bench.sights);
         escaped::sights(self.tools, bytes, false, &mut self.bench.hits, &mut sights);
@@ -242,6 +272,7 @@ impl Sweep<'_, '_> {
                         stream: owner.stream,
                         state: owner.state,
                         size: owner.end,
+                        at: stretch.disk.saturating_add(start.saturating_sub(volume.start)),
                         decoder,
                     });
                 }

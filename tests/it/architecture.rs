@@ -20,7 +20,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("finding", &["location", "names", "rules"]),
     ("keys", &["detect", "location"]),
     ("leftover", &["error", "filesystem", "format", "io", "keys", "knowngood", "location", "rules"]),
-    ("knowngood", &["error", "filesystem", "io"]),
+    ("knowngood", &["error", "filesystem", "format", "io"]),
     (
         "sweep",
         &[

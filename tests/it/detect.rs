@@ -1,6 +1,8 @@
 //! From text to findings: rules, windows, walkers and validators together, as the sweep uses them.
 
+use residue::content::{HEAD, Inner, Limits, decode};
 use residue::detect::{Detector, Found, Trial, check};
+use residue::rules::{Category, Severity, Verdict};
 
 fn scan(detector: &Detector, text: &[u8]) -> Vec<Found> {
     Trial::new(detector).unwrap().run(text, None)
@@ -95,6 +97,90 @@ fn private_keys_of_other_programs_are_found_in_every_dress() {
                 let has_print = evidence.iter().any(|fact| fact.starts_with("public key:"));
                 assert!(!has_print || evidence.contains(&format!("public key: {public}")), "{evidence:?}");
                 assert!(secret.contains(&middle));
+            }
+        }
+    }
+}
+
+/// A file that another program wrote, which holds a private key or, where its name says so, none.
+#[derive(serde::Deserialize)]
+struct Store {
+    name: String,
+    content: String,
+    public: Option<String>,
+}
+
+fn stores() -> Vec<(Store, Vec<u8>)> {
+    let text = String::from_utf8(crate::support::fixture("keys/stores.jsonl")).unwrap();
+    let stores = text.lines().map(|line| serde_json::from_str::<Store>(line).unwrap());
+    let content = |store: &Store| data_encoding::BASE64.decode(store.content.as_bytes()).unwrap();
+    stores.map(|store| (content(&store), store)).map(|(content, store)| (store, content)).collect()
+}
+
+/// Findings of private keys in a file of this content, as it is and decoded.
+fn keys_in(detector: &Detector, content: &[u8]) -> Vec<Found> {
+    let mut trial = Trial::new(detector).unwrap();
+    let mut found = trial.run(content, None);
+    if let Some(decoder) = residue::content::recognise(&content[..content.len().min(HEAD)]) {
+        let mut keep = |_: &Inner<'_>, reader: &mut dyn std::io::Read| {
+            let mut member = Vec::new();
+            reader.read_to_end(&mut member).unwrap();
+            let start = member.len() - content.len();
+            for mut inner in trial.run(&member, None) {
+                let range = inner.found.secret;
+                inner.found.secret = range.start - start..range.end - start;
+                found.push(inner);
+            }
+            Ok(())
+        };
+        let cuts = decode(&content.to_vec(), decoder, &Limits::default(), &mut keep);
+        assert!(cuts.is_empty(), "{cuts:?}");
+    }
+    found.retain(|found| detector.rules()[found.found.rule].category == Category::PrivateKey);
+    found
+}
+
+#[test]
+fn keys_without_armour_stores_and_keyrings_of_other_programs_are_found_once() {
+    let detector = Detector::builtin().unwrap();
+    for (store, content) in stores() {
+        let name = &store.name;
+        let found = keys_in(&detector, &content);
+        if name.starts_with("none-") {
+            assert!(found.is_empty(), "{name}: {found:?}");
+            continue;
+        }
+        assert_eq!(found.len(), 1, "{name}: {found:?}");
+        let (match_, evidence) = (&found[0].found, &found[0].found.evidence);
+        let is_locked = !evidence.contains(&"encrypted: no".to_owned());
+        assert_eq!(is_locked, name.contains("-locked"), "{name}: {evidence:?}");
+        let verdict = if name.contains("-changed") { Verdict::Likely } else { Verdict::Proven };
+        assert_eq!(match_.verdict, verdict, "{name}: {evidence:?}");
+        if let Some(public) = &store.public {
+            let is_hidden = name == "minisign-locked.key";
+            assert!(is_hidden || evidence.contains(&format!("public key: {public}")), "{name}: {evidence:?}");
+        }
+        if name.contains("default-locked") || name.contains("empty-locked") {
+            assert_eq!(match_.severity, Severity::Critical, "a known password opens {name}");
+        } else if is_locked {
+            assert_eq!(match_.severity, Severity::Medium, "{name}");
+        }
+    }
+}
+
+#[test]
+fn damaged_key_files_do_not_stop_the_search() {
+    let detector = Detector::builtin().unwrap();
+    for (store, content) in stores() {
+        for cut in [content.len() / 4, content.len() / 2, content.len().saturating_sub(1)] {
+            keys_in(&detector, &content[..cut]);
+        }
+        // Each byte of the head, where lengths and counts stand, becomes the largest.
+        for at in 0..content.len().min(48) {
+            let mut changed = content.clone();
+            changed[at] = 0xff;
+            for found in keys_in(&detector, &changed) {
+                assert!(found.found.secret.end <= content.len(), "{} at {at}", store.name);
             }
         }
     }

@@ -11,6 +11,7 @@
 mod architecture;
 mod canary;
 mod cli;
+mod connections;
 mod containers;
 mod content;
 mod decoders;
@@ -40,6 +41,7 @@ mod packed;
 mod page;
 mod policy;
 mod prefilter;
+mod quiet;
 mod recognised;
 mod remedy;
 mod reports;

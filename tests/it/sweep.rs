@@ -161,7 +161,8 @@ fn found(disk: Vec<u8>, laid: Laid, unit: u64, threads: usize) -> Found {
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
     // Searched ahead as a whole, or not at all.
     let stop = AtomicBool::new(threads == 1);
-    let ahead = pool.install(|| sweep::ahead(bytes.as_ref(), unit, &engine().prefilter, &stop));
+    let mut ahead = Ahead::default();
+    pool.install(|| sweep::ahead(bytes.as_ref(), unit, &engine().prefilter, &stop, &mut ahead));
     assert_eq!(ahead.is_empty(), threads == 1);
     let job = Job {
         ahead: &ahead,

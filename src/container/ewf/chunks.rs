@@ -186,6 +186,10 @@ impl Layout for Chunks {
         self.volume.size
     }
 
+    fn unit_max(&self) -> usize {
+        usize::try_from(self.volume.chunk).unwrap_or(usize::MAX)
+    }
+
     fn locate(&self, offset: u64) -> Piece {
         let (chunk, inside) = (offset / self.volume.chunk, offset % self.volume.chunk);
         let length = self.volume.chunk.saturating_sub(inside);

@@ -265,7 +265,7 @@ impl SparseExtent {
     /// The compressed grain whose marker is at byte `at`.
     fn compressed(&self, base: u64, grain: u64, at: u64) -> Result<Place> {
         let mut marker = [0; 12];
-        peek(self.source.as_ref(), at, &mut marker).map_err(|error| error.context("grain marker"))?;
+        self.source.read_at(at, &mut marker).map_err(|error| error.context("grain marker"))?;
         let [a, b, c, d, e, f, g, h, length @ ..] = marker;
         let sector = u64::from_le_bytes([a, b, c, d, e, f, g, h]);
         let length = u64::from(u32::from_le_bytes(length));

@@ -100,7 +100,7 @@ enum Found {
 /// Reads the marker at `at`.
 fn next(file: &dyn ReadAt, header: &Header, at: u64) -> Result<Found> {
     let mut bytes = [0; 16];
-    peek(file, at, &mut bytes).map_err(|error| error.context("marker").at(at))?;
+    file.read_at(at, &mut bytes).map_err(|error| error.context("marker").at(at))?;
     let fields = Fields::new("VMDK marker", &bytes, at);
     let (value, size) = (fields.le_u64(0)?, u64::from(fields.le_u32(8)?));
     if size == 0 {

@@ -10,14 +10,14 @@ use crate::io::ReadAt;
 use bzip2::bufread::BzDecoder;
 use flate2::bufread::GzDecoder;
 use lzma_rust2::XzReader;
-use ruzstd::decoding::{FrameDecoder, StreamingDecoder};
 use std::io::{self, BufRead, BufReader, Read};
 use std::sync::Arc;
+use zstd::stream::read::Decoder as ZstdDecoder;
 
 /// Bytes read from the file, and decoded, at a time.
 const CHUNK: usize = 1 << 20;
 /// Memory that the dictionary of a stream may take.
-const WINDOW_MAX: u64 = 128 << 20;
+const WINDOW_MAX: u32 = 128 << 20;
 
 /// How a stream is compressed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,9 +53,25 @@ impl Compression {
 
     /// Whether a stream of this kind starts the source.
     pub(super) fn probe(self, source: &dyn ReadAt) -> bool {
-        let mut start = [0; 6];
-        let magic = self.magic();
-        start.get_mut(..magic.len()).is_some_and(|start| source.read_at(0, start).is_ok() && start == magic)
+        let starts = |at: u64, magic: &[u8]| {
+            let mut start = [0; 6];
+            start
+                .get_mut(..magic.len())
+                .is_some_and(|start| source.read_at(at, start).is_ok() && start == magic)
+        };
+        // Writers that compress in parallel begin with a frame that says how long the next one is.
+        let mut head = [0; 8];
+        starts(0, self.magic())
+            || (source.read_at(0, &mut head).is_ok() && self.continues(&head) && {
+                let [.., a, b, c, d] = head;
+                starts(u64::from(u32::from_le_bytes([a, b, c, d])).saturating_add(8), self.magic())
+            })
+    }
+
+    /// Whether what follows a frame belongs to the stream: another one, or one to be skipped (RFC 8878, 3.1.2).
+    fn continues(self, rest: &[u8]) -> bool {
+        let skippable = matches!(rest, [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..]);
+        rest.starts_with(self.magic()) || (self == Self::Zstd && skippable)
     }
 }
 
@@ -311,7 +327,7 @@ struct Frames {
 
 enum Decoder {
     Gzip(Box<GzDecoder<Input>>),
-    Zstd(Box<StreamingDecoder<Input, FrameDecoder>>),
+    Zstd(Box<ZstdDecoder<'static, Input>>),
     Xz(Box<XzReader<Input>>),
     Bzip2(Box<BzDecoder<Input>>),
     Ended,
@@ -319,12 +335,14 @@ enum Decoder {
 
 impl Decoder {
     fn new(input: Input, compression: Compression) -> io::Result<Self> {
-        let memory = u32::try_from(WINDOW_MAX / 1024).unwrap_or(u32::MAX);
+        let memory = WINDOW_MAX / 1024;
         Ok(match compression {
             Compression::Gzip => Self::Gzip(Box::new(GzDecoder::new(input))),
-            Compression::Zstd => Self::Zstd(Box::new(
-                StreamingDecoder::new_with_max_window_size(input, WINDOW_MAX).map_err(io::Error::other)?,
-            )),
+            Compression::Zstd => {
+                let mut decoder = ZstdDecoder::with_buffer(input)?.single_frame();
+                decoder.window_log_max(WINDOW_MAX.ilog2())?;
+                Self::Zstd(Box::new(decoder))
+            }
             Compression::Xz => Self::Xz(Box::new(XzReader::new_mem_limit(input, true, memory))),
             Compression::Bzip2 => Self::Bzip2(Box::new(BzDecoder::new(input))),
         })
@@ -344,7 +362,7 @@ impl Decoder {
     fn into_input(self) -> Option<Input> {
         match self {
             Self::Gzip(decoder) => Some(decoder.into_inner()),
-            Self::Zstd(decoder) => Some(decoder.into_inner()),
+            Self::Zstd(decoder) => Some(decoder.finish()),
             Self::Bzip2(decoder) => Some(decoder.into_inner()),
             // Reads stream after stream by itself.
             Self::Xz(_) | Self::Ended => None,
@@ -369,7 +387,7 @@ impl Frames {
             if rest.is_empty() {
                 return Ok(0);
             }
-            if !rest.starts_with(self.compression.magic()) {
+            if !self.compression.continues(rest) {
                 notes.push(format!(
                     "bytes that are not part of the {} stream follow it and are not read",
                     self.compression.name()
@@ -388,10 +406,11 @@ mod tests {
 
     #[test]
     fn fill_reads_across_frames() {
-        let one =
-            ruzstd::encoding::compress_to_vec(&b"one "[..], ruzstd::encoding::CompressionLevel::Fastest);
-        let two = ruzstd::encoding::compress_to_vec(&b"two"[..], ruzstd::encoding::CompressionLevel::Fastest);
-        let source: Arc<dyn ReadAt> = Arc::new([one, two, b"garbage".to_vec()].concat());
+        let [one, two] = [b"one " as &[u8], b"two"].map(|text| zstd::bulk::compress(text, 1).unwrap());
+        let skipped = b"\x50\x2a\x4d\x18\x04\0\0\0size".to_vec();
+        let source: Arc<dyn ReadAt> =
+            Arc::new([skipped.clone(), one, skipped, two, b"garbage".to_vec()].concat());
+        assert!(Compression::Zstd.probe(source.as_ref()) && !Compression::Gzip.probe(source.as_ref()));
         let mut stream = Stream::new(&source, Compression::Zstd).unwrap();
         let mut buffer = [0; 20];
         assert_eq!(stream.fill(&mut buffer), 7);

@@ -4,7 +4,7 @@
 mod local;
 
 use super::part::Part;
-use super::{Decoder, Form, Member, Visit, decode_error, lzma, ppmd, to_u64, to_usize, xz, zstd};
+use super::{Decoder, Form, Member, Visit, decode_error, inflate, lzma, ppmd, to_u64, to_usize, xz, zstd};
 use crate::error::{Error, Kind, Result};
 use crate::format::{le16, le32, le64};
 use crate::io::{ReadAt, read_vec};
@@ -229,7 +229,10 @@ fn open<'a>(content: &'a dyn ReadAt, record: &Record) -> Result<(Option<u64>, Bo
     let packed = Part { content, at, left: record.packed };
     let reader: Box<dyn Read + 'a> = match record.method {
         0 => return Ok((Some(at), Box::new(packed))),
-        8 => Box::new(DeflateDecoder::new(packed)),
+        8 => match inflate::raw(content, at, record.packed, record.size) {
+            Some(whole) => Box::new(whole),
+            None => Box::new(DeflateDecoder::new(packed)),
+        },
         9 => Box::new(Deflate64Decoder::new(packed)),
         12 => Box::new(::bzip2::read::BzDecoder::new(packed)),
         14 => Box::new(lzma_member(packed, record)?.take(record.size)),

@@ -7,6 +7,9 @@ use std::borrow::Cow;
 
 pub(super) const VALIDATOR: Validator = Validator { name: "connection-string", check };
 
+/// For strings of keywords and values: they stand unquoted in source code as well as in configuration.
+pub(super) const KEYWORDS: Validator = Validator { name: "keyword-string", check: check_keywords };
+
 /// Names that stand for a host in documentation (RFC 2606, RFC 6761).
 const EXAMPLE_HOSTS: &[&[u8]] = &[
     b"@example.",
@@ -36,6 +39,18 @@ fn check(subject: &Subject<'_>) -> Ruling {
         return Ruling::Amend(Change { verdict: Some(Verdict::Possible), ..Change::default() });
     }
     if is_default(&matched, &password) {
+        return Ruling::Amend(Change { verdict: Some(Verdict::Possible), ..Change::default() });
+    }
+    Ruling::Accept
+}
+
+fn check_keywords(subject: &Subject<'_>) -> Ruling {
+    let password = subject.secret();
+    if placeholder::is_placeholder(password) {
+        return Ruling::Reject;
+    }
+    // A word alone is how manuals write it.
+    if super::words::is_wordy(password) && !password.iter().any(u8::is_ascii_digit) {
         return Ruling::Amend(Change { verdict: Some(Verdict::Possible), ..Change::default() });
     }
     Ruling::Accept

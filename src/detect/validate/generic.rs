@@ -6,8 +6,8 @@
 use super::entropy::shannon;
 use super::uuid::is_uuid;
 use super::words::is_wordy;
-use super::{Change, Ruling, Subject, Validator, placeholder};
-use crate::detect::judge::{contains_ignoring_case, lines_around};
+use super::{Change, Ruling, Subject, Validator, jwt, placeholder};
+use crate::detect::judge::{Words, contains_ignoring_case, lines_around};
 use crate::rules::Verdict;
 use std::collections::HashSet;
 use std::ops::Range;
@@ -25,7 +25,7 @@ enum Confidence {
 
 /// What sort of file the value stands in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum FileKind {
+pub(super) enum FileKind {
     /// Source code: what is not in quotes is an expression.
     Code,
     /// Documentation and translations: values are examples and sentences.
@@ -38,29 +38,40 @@ enum FileKind {
 
 fn check(subject: &Subject<'_>) -> Ruling {
     let value = subject.secret();
-    let path = (subject.window.path)();
-    let kind = path.as_deref().map_or(FileKind::Other, file_kind);
     let surroundings = Surroundings::of(subject);
     if placeholder::is_template(value) || surroundings.goes_on_as_code {
         return Ruling::Reject;
     }
     let mut confidence = weigh(value, surroundings.is_quoted);
+    // Many services hand out keys in the form of a UUID; without the name, most UUIDs are something else.
+    if is_uuid(value) && !is_typed(value) && surroundings.names_a_credential {
+        confidence = Confidence::High;
+    }
     if is_digest(value) && surroundings.names_a_digest {
         confidence = Confidence::None;
     }
-    // A JSON web token has a rule that parses it.
-    let is_web_token = value.starts_with(b"eyJ") && value.contains(&b'.');
-    if surroundings.is_of_known_vendor || names_itself(value) || is_web_token {
-        confidence = confidence.min(Confidence::Low);
+    if confidence == Confidence::None {
+        // The path takes reading directories, and can only say less.
+        return Ruling::Reject;
     }
-    if surroundings.is_example || kind == FileKind::Trial {
-        confidence = confidence.min(Confidence::Low);
+    // A JSON web token has a rule that parses it; its head alone is cut from an explanation.
+    let is_web_token = value.starts_with(b"eyJ") && (value.len() < WEB_TOKEN_LEN_MIN || jwt::is_token(value));
+    if surroundings.is_of_known_vendor
+        || names_itself(value)
+        || is_web_token
+        || surroundings.is_said_to_be_none
+        || surroundings.is_example
+    {
+        confidence = Confidence::Low;
     }
-    if kind == FileKind::Code && !surroundings.is_quoted {
-        confidence = confidence.min(if is_wordy(value) { Confidence::None } else { Confidence::Low });
-    }
-    if kind == FileKind::Prose && is_wordy(value) {
-        confidence = confidence.min(Confidence::Low);
+    let path = (subject.window.path)();
+    match path.as_deref().map_or(FileKind::Other, file_kind) {
+        FileKind::Trial => confidence = Confidence::Low,
+        FileKind::Code if !surroundings.is_quoted => {
+            confidence = if is_wordy(value) { Confidence::None } else { Confidence::Low };
+        }
+        FileKind::Prose if is_wordy(value) => confidence = Confidence::Low,
+        FileKind::Code | FileKind::Prose | FileKind::Other => {}
     }
     match confidence {
         Confidence::None => Ruling::Reject,
@@ -68,6 +79,9 @@ fn check(subject: &Subject<'_>) -> Ruling {
         Confidence::High => Ruling::Accept,
     }
 }
+
+/// Shortest JSON web token: two objects and a signature.
+const WEB_TOKEN_LEN_MIN: usize = 64;
 
 /// What stands around a value.
 #[derive(Debug, Default)]
@@ -81,7 +95,19 @@ struct Surroundings {
     is_example: bool,
     /// The name is that of a vendor's key or token; those have a form, and rules of their own.
     is_of_known_vendor: bool,
+    /// The name says that it is a credential, and not the number of one.
+    names_a_credential: bool,
+    /// The name says that the value is made up: `invalidToken`, `fakeSecret`.
+    is_said_to_be_none: bool,
 }
+
+/// Words of a line whose value is a checksum.
+static DIGEST_WORDS: LazyLock<Words> = LazyLock::new(|| {
+    Words::new(&["md5", "sha1", "sha2", "sha5", "checksum", "digest", "etag", "commit", "integrity"])
+});
+/// Words of a line that gives an example.
+static EXAMPLE_WORDS: LazyLock<Words> =
+    LazyLock::new(|| Words::new(&["e.g.", "example:", "for example", "for instance", "for demo", "such as"]));
 
 impl Surroundings {
     fn of(subject: &Subject<'_>) -> Self {
@@ -91,23 +117,14 @@ impl Surroundings {
         let after = bytes.get(subject.secret.end..).unwrap_or_default();
         let line = bytes.get(lines_around(bytes, &subject.matched)).unwrap_or_default();
         let name = bytes.get(name_start(bytes, &subject.matched)..subject.secret.start).unwrap_or_default();
-        let says = |words: &[&str]| words.iter().any(|word| contains_ignoring_case(line, word.as_bytes()));
         Self {
             is_quoted,
             goes_on_as_code: !is_quoted && matches!(after.first(), Some(b'(' | b'[')),
             is_of_known_vendor: is_of_known_vendor(name),
-            names_a_digest: says(&[
-                "md5",
-                "sha1",
-                "sha2",
-                "sha5",
-                "checksum",
-                "digest",
-                "etag",
-                "commit",
-                "integrity",
-            ]),
-            is_example: says(&["e.g.", "example:", "for example", "for instance", "for demo", "such as"]),
+            names_a_credential: names_a_credential(name),
+            is_said_to_be_none: MADE_UP.iter().any(|word| contains_ignoring_case(name, word)),
+            names_a_digest: DIGEST_WORDS.stand_in(line),
+            is_example: EXAMPLE_WORDS.stand_in(line),
         }
     }
 }
@@ -132,6 +149,23 @@ fn is_of_known_vendor(name: &[u8]) -> bool {
     is_token && (1..=name.len()).filter_map(|length| name.get(..length)).any(|start| VENDORS.contains(start))
 }
 
+/// Whether a value holds digits as they lie on a keyboard or in the alphabet: nobody drew them.
+fn is_typed(value: &[u8]) -> bool {
+    [b"12345".as_slice(), b"abcde", b"a1b2c", b"00000"].iter().any(|row| contains_ignoring_case(value, row))
+}
+
+/// Words of names of values that are made up.
+const MADE_UP: [&[u8]; 8] =
+    [b"nonmatching", b"invalid", b"fake", b"dummy", b"mock", b"bogus", b"wrong", b"incorrect"];
+
+/// Whether a name ends as those of keys, tokens and secrets do: `api_key`, `authToken`, and not `token_id`.
+fn names_a_credential(name: &[u8]) -> bool {
+    const ENDS: [&[u8]; 6] = [b"token", b"secret", b"apikey", b"accesskey", b"secretkey", b"authkey"];
+    let bare: Vec<u8> =
+        name.iter().filter(|byte| byte.is_ascii_alphanumeric()).map(u8::to_ascii_lowercase).collect();
+    ENDS.iter().any(|end| bare.ends_with(end))
+}
+
 /// `CleartextPassword1`: words and the name of what should stand there.
 fn names_itself(value: &[u8]) -> bool {
     const NAMES: [&[u8]; 4] = [b"password", b"passwd", b"secret", b"token"];
@@ -152,6 +186,10 @@ fn weigh(value: &[u8], is_quoted: bool) -> Confidence {
     let is_words = is_wordy(value);
     if value.len() < 4 || placeholder::is_placeholder(value) || is_place(value) || is_passwd_entry(value) {
         return None;
+    }
+    // Letters of other scripts are a word of a translation: hardly any password can be typed with them.
+    if digits == 0 && !value.is_ascii() && std::str::from_utf8(value).is_ok() {
+        return Low;
     }
     if is_uuid(value) || digits == value.len() || is_date_or_version(value, digits, joints) {
         return Low;
@@ -179,6 +217,9 @@ fn weigh(value: &[u8], is_quoted: bool) -> Confidence {
         return Low;
     }
     if is_number(value) {
+        return Low;
+    }
+    if is_exclamation(value) {
         return Low;
     }
     if marks > 0 && (digits > 0 || !is_words) {
@@ -234,6 +275,13 @@ fn is_numbered_name(value: &[u8]) -> bool {
     parts.clone().count() >= 3 && parts.all(is_numbered)
 }
 
+/// `Passwort?`: a word of any language, and the mark that ends a sentence.
+fn is_exclamation(value: &[u8]) -> bool {
+    value.split_last().is_some_and(|(last, word)| {
+        matches!(last, b'?' | b'!' | b'.' | b':' | b',') && word.iter().all(u8::is_ascii_alphabetic)
+    })
+}
+
 /// `0x5632724f`.
 fn is_number(value: &[u8]) -> bool {
     value.strip_prefix(b"0x").is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit))
@@ -281,7 +329,7 @@ fn is_date_or_version(value: &[u8], digits: usize, joints: usize) -> bool {
 }
 
 /// What a path says of a file.
-fn file_kind(path: &[u8]) -> FileKind {
+pub(super) fn file_kind(path: &[u8]) -> FileKind {
     const CODE: &[&str] = &[
         "c", "h", "cc", "cpp", "cxx", "hpp", "hh", "cs", "java", "kt", "scala", "go", "rs", "py", "pyi",
         "rb", "php", "pl", "pm", "js", "mjs", "cjs", "ts", "jsx", "tsx", "vue", "swift", "m", "mm", "lua",

@@ -41,6 +41,13 @@ fn check(subject: &Subject<'_>) -> Ruling {
     Ruling::Amend(change)
 }
 
+/// Whether header and payload are JSON objects, the header with an algorithm.
+pub(super) fn is_token(value: &[u8]) -> bool {
+    let mut parts = value.split(|&byte| byte == b'.');
+    let header = parts.next().and_then(object);
+    header.is_some_and(|header| header.contains_key("alg")) && parts.next().and_then(object).is_some()
+}
+
 /// A part that is a JSON object in base64url.
 fn object(part: &[u8]) -> Option<Map<String, Value>> {
     let bare = part.strip_suffix(b"=").unwrap_or(part);

@@ -2,24 +2,33 @@
 
 mod alibaba;
 mod aws;
+mod base58;
 mod base64;
 mod basic;
 mod bech32;
 mod check_digit;
+mod command_line;
 mod connection_string;
 mod crc32_base62;
 pub(crate) mod der;
 pub(crate) mod entropy;
 mod generic;
+mod hmac;
+pub(crate) mod jks;
 mod jwt;
 pub(crate) mod openssh;
 pub(crate) mod pgp;
+mod phone;
+pub(crate) mod pkcs12;
 mod placeholder;
 pub(crate) mod ppk;
 pub(crate) mod private_key;
 pub(crate) mod published;
+pub(crate) mod sexp;
+mod signing;
 pub(crate) mod token;
 mod uuid;
+mod wireguard;
 pub(crate) mod words;
 
 use super::Window;
@@ -30,6 +39,7 @@ use std::ops::Range;
 const VALIDATORS: &[Validator] = &[
     alibaba::VALIDATOR,
     aws::VALIDATOR,
+    base58::VALIDATOR,
     base64::VALIDATOR,
     basic::VALIDATOR,
     bech32::VALIDATOR,
@@ -38,14 +48,19 @@ const VALIDATORS: &[Validator] = &[
     check_digit::LUHN,
     check_digit::MY_NUMBER,
     check_digit::RESIDENT_ID,
+    command_line::VALIDATOR,
     connection_string::VALIDATOR,
+    connection_string::KEYWORDS,
     crc32_base62::GITHUB,
     crc32_base62::NPM,
     generic::VALIDATOR,
     jwt::VALIDATOR,
+    phone::VALIDATOR,
     placeholder::VALIDATOR,
+    signing::VALIDATOR,
     token::VALIDATOR,
     uuid::VALIDATOR,
+    wireguard::VALIDATOR,
 ];
 
 /// A check of a match.

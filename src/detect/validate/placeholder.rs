@@ -1,6 +1,8 @@
 //! Text that stands where a secret would: templates, variables, instructions, rows of one character.
 
 use super::{Ruling, Subject, Validator};
+use crate::detect::judge::Words;
+use std::sync::LazyLock;
 
 pub(super) const VALIDATOR: Validator = Validator { name: "placeholder", check };
 
@@ -144,6 +146,11 @@ const WORDS: &[&[u8]] = &[
     b"\xe6\x82\xa8\xe7\x9a\x84",
     b"\xe4\xbd\xa0\xe7\x9a\x84",
 ];
+
+/// The [`OPENINGS`], for a search.
+static OPENING_MARKS: LazyLock<Words> = LazyLock::new(|| Words::exact(OPENINGS));
+/// The [`WORDS`], for a search.
+static INSTRUCTIONS: LazyLock<Words> = LazyLock::new(|| Words::new(WORDS));
 
 /// Names of things, alone where the thing itself should be.
 const NAMES: &[&[u8]] = &[
@@ -315,7 +322,7 @@ pub(crate) fn is_template(value: &[u8]) -> bool {
     let lower = bare.to_ascii_lowercase();
     let wrapped =
         |open: u8, close: u8| bare.len() >= 3 && bare.first() == Some(&open) && bare.last() == Some(&close);
-    OPENINGS.iter().any(|mark| contains(bare, mark))
+    OPENING_MARKS.stand_in(bare)
         || REFERENCES.iter().any(|reference| lower.starts_with(reference))
         || wrapped(b'<', b'>')
         || wrapped(b'{', b'}')
@@ -344,13 +351,15 @@ fn is_variable(value: &[u8]) -> bool {
     // A password may well start with a sigil; names hold words, and digits at most at their end.
     let stem = name.trim_ascii_end().iter().rposition(|byte| !byte.is_ascii_digit()).map_or(0, |at| at + 1);
     let has_inner_digit = name.iter().take(stem).any(u8::is_ascii_digit);
-    starts && !has_inner_digit && name.iter().all(is_name) && super::words::is_wordy(name)
+    // `$MYSQL_PWD`: the case of shell variables, whatever it abbreviates.
+    let is_constant =
+        name.contains(&b'_') && name.iter().all(|byte| byte.is_ascii_uppercase() || *byte == b'_');
+    starts && !has_inner_digit && name.iter().all(is_name) && (is_constant || super::words::is_wordy(name))
 }
 
 /// Whether `value` tells the reader to put something there, or names what belongs there.
 pub(crate) fn is_instruction(value: &[u8]) -> bool {
-    let lower = trim(value).to_ascii_lowercase();
-    if WORDS.iter().any(|word| contains(&lower, word)) {
+    if INSTRUCTIONS.stand_in(trim(value)) {
         return true;
     }
     let mut parts = split_words(value);
@@ -413,10 +422,6 @@ fn trim(value: &[u8]) -> &[u8] {
     value.get(start..end).unwrap_or_default()
 }
 
-fn contains(text: &[u8], part: &[u8]) -> bool {
-    text.windows(part.len()).any(|window| window == part)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -457,6 +462,7 @@ mod tests {
             "getenv(\"X\")",
             ":password",
             "$row->password",
+            "$MYSQL_PWD",
         ] {
             assert!(is_placeholder(text.as_bytes()), "{text}");
         }

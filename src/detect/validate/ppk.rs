@@ -1,9 +1,12 @@
 //! What a PuTTY private key file says of its key (PuTTY's documentation, appendix C).
 
 use super::Change;
+use super::hmac::hmac;
 use super::openssh;
-use super::private_key::Parsed;
+use super::private_key::{Parsed, wire};
 use crate::rules::Verdict;
+use sha1::{Digest as _, Sha1};
+use sha2::Sha256;
 
 /// Most lines of one body.
 const BODY_LINES_MAX: usize = 256;
@@ -18,7 +21,8 @@ pub(crate) struct Fields {
     comment: String,
     public: Vec<u8>,
     private: Option<Vec<u8>>,
-    has_mac: bool,
+    /// The keyed hash over all fields, in hexadecimal digits.
+    mac: Option<String>,
 }
 
 impl Fields {
@@ -34,8 +38,8 @@ impl Fields {
             }
             "Private-MAC" | "Private-Hash" => {
                 let digits = value.bytes().take_while(u8::is_ascii_hexdigit).count();
-                self.has_mac = digits == 40 || digits == 64;
-                return self.has_mac.then_some(0);
+                self.mac = value.get(..digits).filter(|mac| matches!(mac.len(), 40 | 64)).map(str::to_owned);
+                return self.mac.as_ref().map(|_| 0);
             }
             "Key-Derivation" | "Argon2-Memory" | "Argon2-Passes" | "Argon2-Parallelism" | "Argon2-Salt" => {}
             _ => {
@@ -57,7 +61,19 @@ impl Fields {
 
     /// Whether the last field was read.
     pub(crate) fn is_complete(&self) -> bool {
-        self.has_mac
+        self.mac.is_some()
+    }
+
+    /// Whether the keyed hash agrees; none where a passphrase, or nothing, made its key.
+    fn is_authentic(&self) -> Option<bool> {
+        let mac = self.mac.as_ref().filter(|_| self.encryption == "none")?;
+        let texts = [&self.algorithm, &self.encryption, &self.comment].map(|text| text.as_bytes());
+        let message = wire(&[texts[0], texts[1], texts[2], &self.public, self.private.as_deref()?]);
+        let expected = match self.version.as_str() {
+            "2" => hmac::<Sha1>(&Sha1::digest(b"putty-private-key-file-mac-key"), &message),
+            _ => hmac::<Sha256>(b"", &message),
+        };
+        Some(mac.eq_ignore_ascii_case(&data_encoding::HEXLOWER.encode(&expected)))
     }
 }
 
@@ -67,7 +83,7 @@ fn lines(value: &str) -> Option<usize> {
 
 /// What the report gets, or none when there is no private part.
 pub(crate) fn describe(fields: &Fields) -> Option<Change> {
-    let private = fields.private.as_ref().filter(|private| private.len() >= 16)?;
+    fields.private.as_ref().filter(|private| private.len() >= 16)?;
     let (kind, bits) = openssh::describe(&fields.public)?;
     let parsed = Parsed {
         format: if fields.version == "3" { "PuTTY 3" } else { "PuTTY 2" },
@@ -81,7 +97,11 @@ pub(crate) fn describe(fields: &Fields) -> Option<Change> {
     // The public part names the same algorithm as the first line.
     let agrees = openssh::Fields(&fields.public).string() == Some(fields.algorithm.as_bytes());
     let mut change = parsed.into_change();
-    if !agrees || private.is_empty() {
+    let is_authentic = fields.is_authentic();
+    if let Some(is_authentic) = is_authentic {
+        change.evidence.push(format!("MAC: {}", if is_authentic { "agrees" } else { "does not agree" }));
+    }
+    if !agrees || is_authentic == Some(false) {
         change.verdict = Some(Verdict::Likely);
     }
     Some(change)

@@ -54,7 +54,7 @@ impl Parsed {
         if let Some(public) = &self.public {
             let digest = Sha256::digest(public);
             let shown = data_encoding::BASE64_NOPAD.encode(&digest);
-            change.known_good = published::lookup_key(&shown).map(str::to_owned);
+            change.known_good = published::lookup_key(&shown).map(std::borrow::Cow::into_owned);
             change.evidence.push(format!("public key: SHA256:{shown}"));
         }
         if let Some(comment) = self.comment.as_deref().filter(|comment| !comment.is_empty()) {
@@ -224,7 +224,7 @@ fn pkcs8(parts: &[Element<'_>]) -> Option<Parsed> {
 }
 
 /// The public key of an Ed25519 seed (RFC 8032, section 5.1.5).
-fn ed25519_public(seed: &[u8]) -> Option<Vec<u8>> {
+pub(crate) fn ed25519_public(seed: &[u8]) -> Option<Vec<u8>> {
     if seed.len() != 32 {
         return None;
     }
@@ -289,7 +289,7 @@ fn curve(oid: &[u8]) -> Option<Curve> {
 }
 
 /// SSH's `mpint` (RFC 4251, section 5) without its length.
-fn mpint(number: &[u8]) -> Vec<u8> {
+pub(crate) fn mpint(number: &[u8]) -> Vec<u8> {
     let needs_zero = number.first().is_some_and(|&first| first >= 0x80);
     let mut out = Vec::with_capacity(number.len() + 1);
     if needs_zero {

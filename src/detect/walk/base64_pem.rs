@@ -50,7 +50,7 @@ fn walk(window: &Window<'_>, _keyword_len: usize) -> Option<Found> {
 
 /// The base64 characters from the start of the text on, line breaks and indentation left out, and where
 /// they end.
-fn body(plain: &Plain) -> (Vec<u8>, usize) {
+pub(super) fn body(plain: &Plain) -> (Vec<u8>, usize) {
     let mut encoded = Vec::new();
     let mut end = 0;
     let mut breaks = 0;

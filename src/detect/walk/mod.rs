@@ -1,7 +1,12 @@
 //! Walkers: matches too long or too varied in dress for a bounded regex, one file each.
 
 mod armour;
+mod base64_der;
 mod base64_pem;
+mod gnupg;
+mod key_file;
+mod keyring;
+mod openssh;
 mod pem;
 mod pgp;
 mod ppk;
@@ -17,7 +22,20 @@ pub(super) use armour::decode_base64;
 const BODY_LEN_MAX: usize = 64 << 10;
 
 /// All walkers by the names that rules give them.
-const WALKERS: &[Walker] = &[pem::WALKER, pgp::WALKER, ppk::WALKER, base64_pem::WALKER];
+const WALKERS: &[Walker] = &[
+    base64_der::WALKER,
+    base64_pem::WALKER,
+    gnupg::WALKER,
+    key_file::DER,
+    key_file::JKS,
+    key_file::PACKETS,
+    key_file::PKCS12,
+    keyring::WALKER,
+    openssh::WALKER,
+    pem::WALKER,
+    pgp::WALKER,
+    ppk::WALKER,
+];
 
 /// Finds one match around a keyword.
 #[derive(Debug)]

@@ -80,14 +80,17 @@ const SECRET_NAMES: &[&[u8]] =
     &[b"md5_key", b"md5key", b"md5-key", b"sha256_key", b"hash_key", b"hashkey", b"hash_secret"];
 
 /// Whether the bytes behind the word rule a value out: too few bytes that a value is made of in one piece.
-pub(in crate::detect) fn refuses(from: &[u8]) -> bool {
+/// `has_form` says whether the vendor's form is known.
+pub(in crate::detect) fn refuses(from: &[u8], has_form: bool) -> bool {
     let Some(near) = from.get(..DISTANCE_MAX + VALUE_LEN_MIN) else {
         return from.iter().take(8).any(|&byte| byte == 0);
     };
+    // A value of known form may be as short as that form.
+    let least = if has_form { 8 } else { VALUE_LEN_MIN };
     let mut run = 0;
     let has_run = near.iter().any(|&byte| {
         run = if is_value(byte) { run + 1 } else { 0 };
-        run >= 8
+        run >= least
     });
     let has_digit = near.iter().any(u8::is_ascii_digit);
     !has_run || !has_digit

@@ -2,8 +2,8 @@
 
 use super::{Condition, Found, Kind, Whole, parameters};
 use crate::error::Result;
-use crate::filesystem::{EntryId, EntryKind};
-use crate::knowngood::{self, Standing};
+use crate::filesystem::EntryKind;
+use crate::knowngood::{self, Node, Standing};
 use crate::leftover::hit::Hit;
 use crate::leftover::tree::Spot;
 use serde::Deserialize;
@@ -61,7 +61,7 @@ impl Condition for Package {
     fn conclude(&self, whole: Whole<'_>, out: &mut Vec<(Option<Spot>, Found)>) -> Result<()> {
         match self.want {
             Want::Differs => {
-                let standings = standings(&whole)?;
+                let standings = standings(&whole);
                 for (spot, mut found) in whole.kept {
                     if let Some(Standing::Modified { package }) = standing(&standings, &spot) {
                         found.evidence.insert(0, format!("package: {package} records another digest"));
@@ -97,7 +97,7 @@ fn changed(found: &Found) -> Option<jiff::Timestamp> {
 
 /// Hands on what was kept, but for unmodified files of packages.
 pub(super) fn without_unmodified(whole: Whole<'_>, out: &mut Vec<(Option<Spot>, Found)>) -> Result<()> {
-    let standings = standings(&whole)?;
+    let standings = standings(&whole);
     for (spot, mut found) in whole.kept {
         match standing(&standings, &spot) {
             Some(Standing::Unmodified { .. }) => continue,
@@ -111,23 +111,18 @@ pub(super) fn without_unmodified(whole: Whole<'_>, out: &mut Vec<(Option<Spot>, 
     Ok(())
 }
 
-type Standings = BTreeMap<usize, BTreeMap<EntryId, Standing>>;
+type Standings = BTreeMap<Node, Standing>;
 
 fn standing<'s>(standings: &'s Standings, spot: &Spot) -> Option<&'s Standing> {
-    standings.get(&spot.node.source)?.get(&spot.node.id)
+    standings.get(&node(spot))
 }
 
-/// How everything that was kept stands to the packages of its file system.
-fn standings(whole: &Whole<'_>) -> Result<Standings> {
-    let mut wanted: BTreeMap<usize, (super::super::tree::Node, BTreeSet<EntryId>)> = BTreeMap::new();
-    for (spot, _) in &whole.kept {
-        let of = wanted.entry(spot.node.source).or_insert_with(|| (spot.node, BTreeSet::new()));
-        of.1.insert(spot.node.id);
-    }
-    let mut standings = Standings::new();
-    for (source, (node, entries)) in wanted {
-        let filesystem = whole.tree.filesystem(node)?;
-        standings.insert(source, knowngood::compare(filesystem.as_ref(), &entries));
-    }
-    Ok(standings)
+fn node(spot: &Spot) -> Node {
+    Node { volume: spot.node.source, entry: spot.node.id }
+}
+
+/// How everything that was kept stands to the packages of its system.
+fn standings(whole: &Whole<'_>) -> Standings {
+    let wanted: BTreeSet<Node> = whole.kept.iter().map(|(spot, _)| node(spot)).collect();
+    knowngood::compare(&whole.tree.volumes(), &wanted)
 }

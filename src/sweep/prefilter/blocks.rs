@@ -4,6 +4,7 @@ use super::Hit;
 use super::index::{Index, confirm_narrow};
 use super::wide::{self, NARROW_BLOCK, NARROW_LINES};
 use crate::rules::Literal;
+use std::cell::RefCell;
 
 /// Bytes of a block.
 pub(super) const BLOCK: usize = 4096;
@@ -74,21 +75,36 @@ pub(super) trait Kernel {
     fn probe(&self, block: &Block, lines: usize, found: &mut Found);
 }
 
+thread_local! {
+    /// Room for one block. Slices are short at times, and clearing it would cost as much as searching one.
+    static FOUND: RefCell<Found> =
+        const { RefCell::new(Found { candidates: [Candidates::NONE; 2], wide: 0, scratch: Scratch::EMPTY }) };
+}
+
 /// Appends every occurrence of a literal in `bytes` to `hits`.
 pub(super) fn scan<K: Kernel>(kernel: &K, literals: &[Literal], bytes: &[u8], hits: &mut Vec<Hit>) {
-    let mut found = Found { candidates: [Candidates::NONE; 2], wide: 0, scratch: Scratch::EMPTY };
+    FOUND.with_borrow_mut(|found| scan_with(kernel, literals, bytes, hits, found));
+}
+
+fn scan_with<K: Kernel>(
+    kernel: &K,
+    literals: &[Literal],
+    bytes: &[u8],
+    hits: &mut Vec<Hit>,
+    found: &mut Found,
+) {
     let mut sweep = Sweep { kernel, literals, bytes, narrow: [0; BLOCK + LINE], hits };
     let mut base = 0;
     while let Some(rest) = bytes.get(base..).filter(|rest| !rest.is_empty()) {
         match rest.first_chunk() {
-            Some(block) => sweep.block(block, base, LINES, &mut found),
+            Some(block) => sweep.block(block, base, LINES, found),
             None => {
                 // Zeros stand in for what is behind the end; hits are compared with the slice itself.
                 let mut block = [0; BLOCK + LINE];
                 for (into, from) in block.iter_mut().zip(rest) {
                     *into = *from;
                 }
-                sweep.block(&block, base, rest.len().div_ceil(LINE).min(LINES), &mut found);
+                sweep.block(&block, base, rest.len().div_ceil(LINE).min(LINES), found);
             }
         }
         base = base.saturating_add(BLOCK);
