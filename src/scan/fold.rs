@@ -317,15 +317,24 @@ fn limit(places: Vec<Place>, rules: &[RuleFacts], ground: &Ground, per_file_max:
     let mut counts: HashMap<Key, u64> = HashMap::new();
     // Of personal data the first place stands for all in its file.
     let mut counted: Vec<(usize, Key)> = Vec::new();
+    let mut ends: HashMap<Key, (Option<String>, u64)> = HashMap::new();
     for place in places {
         let candidate = &place.candidate;
         let key = (candidate.rule, candidate.land, candidate.entry.map(|entry| entry.0), candidate.state);
+        let is_personal = rules.get(candidate.rule).is_some_and(|rule| rule.category == Category::Pii);
+        // A rule also matches from the middle of an address or a number on.
+        if is_personal && let Some(start) = candidate.file_offset.or(candidate.disk_offset) {
+            let end = (candidate.member.clone(), start.saturating_add(candidate.length));
+            if ends.get(&key).is_some_and(|last| last.0 == end.0 && start < last.1) {
+                continue;
+            }
+            ends.insert(key, end);
+        }
         let count = counts.entry(key).or_default();
         *count = count.saturating_add(1);
         if candidate.cut {
             folded.gaps.push(cut_gap(candidate, rules, ground));
         }
-        let is_personal = rules.get(candidate.rule).is_some_and(|rule| rule.category == Category::Pii);
         if is_personal && *count > 1 {
             continue;
         }

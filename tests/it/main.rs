@@ -39,6 +39,7 @@ mod ntfs_overlay;
 mod outside;
 mod packed;
 mod page;
+mod personal;
 mod policy;
 mod prefilter;
 mod quiet;
