@@ -29,3 +29,18 @@ impl<'a> Single<'a> for BzDecoder<Peek<'a>> {
         self.into_inner()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::content::{Limits, decode, recognise};
+
+    #[test]
+    fn a_code_length_below_zero_is_damage() {
+        // In a 7z archive; the coding table counts down from 1 to 0 and on, where an unsigned byte wraps around.
+        let archive = include_bytes!("../../testdata/content/bzip2-length-below-zero.7z").to_vec();
+        let cuts = decode(&archive, recognise(&archive).unwrap(), &Limits::default(), &mut |_, reader| {
+            reader.read_to_end(&mut Vec::new()).map(drop).map_err(crate::content::decode_error)
+        });
+        assert!(cuts.iter().any(|cut| cut.error.to_string().contains("bzip2")), "{cuts:?}");
+    }
+}

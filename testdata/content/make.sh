@@ -2,6 +2,8 @@
 # Makes nested.img.zst: a small ext4 volume with archives and compressed files, written by the programs that
 # people use for it (gzip, bzip2, xz, zstd, lz4, zip, tar, ar, dpkg-deb). Each holds another access key id.
 # Needs those programs and mkfs.ext4; no root. Takes a minute.
+#
+# bzip2-length-below-zero.7z is not made here: the fuzz target `content` found it.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 work=$(mktemp -d)
