@@ -128,6 +128,7 @@ pub struct Prefilter {
     compiled: Compiled,
     engine: Engine,
     literals: Vec<Literal>,
+    reach: usize,
 }
 
 impl Prefilter {
@@ -171,7 +172,8 @@ impl Prefilter {
             Engine::Automaton => Compiled::Automaton(Box::new(Automaton::new(literals)?)),
             _ => Compiled::Portable(Box::new(Portable::new(literals, &rarity))),
         };
-        Ok(Self { compiled, engine, literals: literals.to_vec() })
+        let reach = literals.iter().map(|literal| literal.bytes.len().saturating_mul(2)).max().unwrap_or(0);
+        Ok(Self { compiled, engine, literals: literals.to_vec(), reach })
     }
 
     /// The engine that was chosen.
@@ -182,7 +184,7 @@ impl Prefilter {
     /// Length of the longest literal in bytes, in its widest encoding: what two neighbouring slices must
     /// share so that no occurrence is lost at their seam.
     pub fn reach(&self) -> usize {
-        self.literals.iter().map(|literal| literal.bytes.len().saturating_mul(2)).max().unwrap_or(0)
+        self.reach
     }
 
     /// The literals, by index.
