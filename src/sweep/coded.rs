@@ -43,7 +43,7 @@ pub(super) fn physical(tools: &Tools<'_>, bench: &mut Bench, disk: u64, bytes: &
         if run.is_none() && range.start > 0 && range.end < bytes.len() {
             continue;
         }
-        let at = disk.saturating_add(to_u64(place));
+        let at = (disk, bytes, place);
         let mut goes_on = false;
         bench.around(tools, at, NEAR, &mut |bench, content, position| {
             goes_on = is_cut(content, &coded::look(content.bytes, position).0);

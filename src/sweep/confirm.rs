@@ -107,7 +107,7 @@ impl ToDisk for Nowhere {
 }
 
 /// Content in one piece of the disk.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Straight {
     pub(super) logical: u64,
     pub(super) disk: u64,
@@ -241,52 +241,33 @@ impl Bench {
             _ => land.hold(offset),
         };
         if !(hold.zone == Zone::Content && hold.owner.is_some_and(|owner| owner.form == Form::Encoded)) {
-            self.in_hold(tools, land_index, &hold, &Slice { bytes, hit, length, stretch, offset });
+            let slice = Slice { bytes, at: hit.offset, stretch, offset };
+            self.in_hold(tools, land_index, &hold, &slice, (hit, length));
         }
         self.hold = Some((land_index, hold));
     }
 
     /// Cuts the window: straight out of the slice where the owner's content lies in one piece around the hit,
     /// else read through the owner's view.
-    fn in_hold(&mut self, tools: &Tools<'_>, land_index: usize, hold: &Hold, slice: &Slice<'_>) {
+    fn in_hold(
+        &mut self,
+        tools: &Tools<'_>,
+        land_index: usize,
+        hold: &Hold,
+        slice: &Slice<'_>,
+        (hit, length): (&Hit, usize),
+    ) {
         let Some(land) = tools.ground.lands.get(land_index) else { return };
-        let (before, after) = tools.reach(slice.hit, slice.length);
-        let whole = is_whole(hold);
-        let (mut from, mut to) = (slice.offset.saturating_sub(before), slice.offset.saturating_add(after));
-        if whole {
-            from = from.max(hold.span.start);
-            to = to.min(hold.span.end);
-        }
-        let end_of_hit = slice.offset.saturating_add(to_u64(slice.length));
-        if whole && end_of_hit > hold.span.end {
+        let end_of_hit = slice.offset.saturating_add(to_u64(length));
+        if is_whole(hold) && end_of_hit > hold.span.end {
             // The literal runs over the end of its owner: two things that only happen to be neighbours.
             return;
         }
-        let entry = hold.stream();
-        let is_stream = hold.owner.is_some();
-        let state = land.state(hold);
-        let straight = from >= hold.span.start && to <= hold.span.end;
-        if let Some(bytes) = slice.cut(from..to).filter(|_| straight) {
-            let logical = hold.logical_at(from);
-            let disk = slice.stretch.disk.saturating_add(from.saturating_sub(slice.stretch.volume_offset));
-            let to_disk = Straight { logical, disk };
-            let content = Content {
-                land: land_index,
-                entry,
-                state,
-                bytes,
-                logical,
-                is_stream,
-                at_start: whole && from == hold.span.start,
-                at_end: whole && to == hold.span.end,
-                member: None,
-                decoded: false,
-                to_disk: &to_disk,
-            };
-            self.rules(tools, &content, slice.hit, to_usize(slice.offset.saturating_sub(from)));
-            return;
+        let to_disk = &mut Straight::default();
+        match slice.straight((land_index, land), hold, tools.reach(hit, length), to_disk) {
+            Some((content, position)) => self.rules(tools, &content, hit, position),
+            None => self.through_view(tools, land_index, hold, hit, hold.logical_at(slice.offset)),
         }
-        self.through_view(tools, land_index, hold, slice.hit, hold.logical_at(slice.offset));
     }
 
     /// Cuts the window of a hit at logical offset `at` out of the owner's view.
@@ -305,20 +286,29 @@ impl Bench {
         self.view = Some(view);
     }
 
-    /// Looks at what its owner has around the byte at `place` of the disk, up to `reach` bytes on each side:
-    /// the content, and the byte's position in it.
+    /// Looks at what its owner has around the byte at `at` of a slice whose first byte lies at `disk`, up to
+    /// `reach` bytes on each side: the content, and the byte's position in it.
     pub(super) fn around(
         &mut self,
         tools: &Tools<'_>,
-        place: u64,
+        (disk, bytes, at): (u64, &[u8], usize),
         reach: u64,
         look: &mut dyn FnMut(&mut Self, &Content<'_>, usize),
     ) {
+        let place = disk.saturating_add(to_u64(at));
         let Some(stretch) = tools.ground.at(place) else { return };
         let Some(land) = tools.ground.lands.get(stretch.land) else { return };
         let offset = stretch.to_volume(place);
         let hold = land.hold(offset);
         if hold.zone == Zone::Content && hold.owner.is_some_and(|owner| owner.form == Form::Encoded) {
+            return;
+        }
+        let slice = Slice { bytes, at, stretch, offset };
+        let to_disk = &mut Straight::default();
+        if let Some((content, position)) =
+            slice.straight((stretch.land, land), &hold, (reach, reach), to_disk)
+        {
+            look(self, &content, position);
             return;
         }
         let Some(view) = self.take_view(stretch.land, land, &hold) else { return };
@@ -474,25 +464,65 @@ impl Tools<'_> {
     }
 }
 
-/// A hit in a slice of the disk.
+/// A place in a slice of the disk.
 struct Slice<'a> {
     bytes: &'a [u8],
-    hit: &'a Hit,
-    length: usize,
+    at: usize,
     stretch: Stretch,
-    /// Volume offset of the hit.
+    /// Volume offset of the place.
     offset: u64,
 }
 
 impl<'a> Slice<'a> {
-    /// The bytes of a volume range around the hit, where the slice and the stretch hold all of it.
+    /// The owner's content so many bytes before and from the place on, and the place's position in it, where all
+    /// of it lies in one piece in the slice. `to_disk` is where the content keeps where it lies.
+    fn straight<'s>(
+        &self,
+        (land_index, land): (usize, &Land),
+        hold: &Hold,
+        (before, after): (u64, u64),
+        to_disk: &'s mut Straight,
+    ) -> Option<(Content<'s>, usize)>
+    where
+        'a: 's,
+    {
+        let whole = is_whole(hold);
+        let (mut from, mut to) = (self.offset.saturating_sub(before), self.offset.saturating_add(after));
+        if whole {
+            from = from.max(hold.span.start);
+            to = to.min(hold.span.end);
+        }
+        if from < hold.span.start || to > hold.span.end {
+            return None;
+        }
+        let bytes = self.cut(from..to)?;
+        let logical = hold.logical_at(from);
+        let disk = self.stretch.disk.saturating_add(from.saturating_sub(self.stretch.volume_offset));
+        *to_disk = Straight { logical, disk };
+        let content = Content {
+            land: land_index,
+            entry: hold.stream(),
+            state: land.state(hold),
+            bytes,
+            logical,
+            is_stream: hold.owner.is_some(),
+            at_start: whole && from == hold.span.start,
+            at_end: whole && to == hold.span.end,
+            member: None,
+            decoded: false,
+            to_disk,
+        };
+        Some((content, to_usize(self.offset.saturating_sub(from))))
+    }
+
+    /// The bytes of a volume range around the place, where the slice and the stretch hold all of it.
     fn cut(&self, range: Range<u64>) -> Option<&'a [u8]> {
         let stretch_end = self.stretch.volume_offset.saturating_add(self.stretch.length);
         if range.start < self.stretch.volume_offset || range.end > stretch_end {
             return None;
         }
         let before = to_usize(self.offset.checked_sub(range.start)?);
-        let start = self.hit.offset.checked_sub(before)?;
+        let start = self.at.checked_sub(before)?;
         self.bytes.get(start..start.checked_add(to_usize(range.end.checked_sub(range.start)?))?)
     }
 }

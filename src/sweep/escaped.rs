@@ -96,6 +96,7 @@ impl Done {
 
 /// The literals to search for: those of the rules, then their spellings in text with escapes.
 pub fn literals(detector: &Detector) -> Vec<Literal> {
+    // In order, as a detector keeps them.
     let own = detector.literals();
     let mut spelled: Vec<Literal> = own
         .iter()
@@ -104,7 +105,7 @@ pub fn literals(detector: &Detector) -> Vec<Literal> {
             let spellings = escaped::spellings(&literal.bytes, ignore_case);
             spellings.into_iter().map(move |bytes| Literal { bytes, ignore_case })
         })
-        .filter(|literal| !own.contains(literal))
+        .filter(|literal| own.binary_search(literal).is_err())
         .collect();
     let headers = [mime::QUOTED, mime::BASE64];
     spelled.extend(headers.map(|header| Literal { bytes: header.to_vec(), ignore_case: true }));
@@ -145,13 +146,13 @@ pub(super) fn sights(
 }
 
 /// Handles the places seen in a piece of the disk, whose first byte lies at `disk`.
-pub(super) fn physical(tools: &Tools<'_>, bench: &mut Bench, disk: u64, seen: &[Sight]) {
+pub(super) fn physical(tools: &Tools<'_>, bench: &mut Bench, disk: u64, bytes: &[u8], seen: &[Sight]) {
     let mut done = Done::default();
     for sight in seen {
         if done.holds(*sight) {
             continue;
         }
-        let place = disk.saturating_add(to_u64(sight.at));
+        let place = (disk, bytes, sight.at);
         let mut end = None;
         for (reach, is_last) in sight.reaches() {
             bench.around(tools, place, reach, &mut |bench, content, position| {

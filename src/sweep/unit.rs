@@ -221,7 +221,7 @@ impl Sweep<'_, '_> {
         escaped::sights(self.tools, bytes, false, &mut self.bench.hits, &mut sights);
         self.bench.physical(self.tools, disk, bytes, &|_| true);
         coded::physical(self.tools, self.bench, disk, bytes, &places);
-        escaped::physical(self.tools, self.bench, disk, &sights);
+        escaped::physical(self.tools, self.bench, disk, bytes, &sights);
         places.clear();
         sights.clear();
         self.bench.places = places;
@@ -295,7 +295,7 @@ impl Sweep<'_, '_> {
         escaped::sights(self.tools, &joined, false, &mut self.bench.hits, &mut sights);
         sights.retain(|sight| is_over(sight.word()));
         self.bench.physical(self.tools, start, &joined, &is_over);
-        escaped::physical(self.tools, self.bench, start, &sights);
+        escaped::physical(self.tools, self.bench, start, &joined, &sights);
         self.tail = joined;
     }
 
