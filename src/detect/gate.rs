@@ -5,7 +5,6 @@
 //! next positions can have, a byte that every way to a match passes, and a run of token characters that none
 //! gets around. All answers err on the side of "possible"; assertions such as `\b` count as true.
 
-use super::graph::{Graph, Marks};
 use super::ways::Ways;
 
 /// Bytes beside a keyword that the gate looks at one by one.
@@ -67,7 +66,7 @@ impl Gate {
         if len <= RUN_REACH_MAX {
             needs.extend(ways.run(states, len));
         }
-        Self { steps: steps(ways.graph(), states), needs }
+        Self { steps: steps(ways, states), needs }
     }
 
     /// Whether no match is possible, given the bytes beside the keyword. What lies beyond them is unknown,
@@ -178,9 +177,10 @@ impl ByteSet {
 }
 
 /// For each of the next bytes the values with which a way can go on, as long as none has reached its goal.
-fn steps(graph: &Graph, states: &[usize]) -> Vec<ByteSet> {
-    let (mut out, mut marks) = (Vec::new(), Marks::default());
-    let mut layer = graph.closure(states, &mut marks);
+fn steps(ways: &mut Ways<'_>, states: &[usize]) -> Vec<ByteSet> {
+    let (graph, marks) = (ways.graph(), &mut ways.marks);
+    let mut out = Vec::new();
+    let mut layer = graph.closure(states, marks);
     while out.len() < STEPS_MAX && !layer.is_empty() && !layer.iter().any(|&state| graph.is_goal(state)) {
         let mut set = ByteSet::default();
         layer
@@ -188,7 +188,7 @@ fn steps(graph: &Graph, states: &[usize]) -> Vec<ByteSet> {
             .flat_map(|&state| graph.steps(state))
             .for_each(|step| set.insert_range(step.low, step.high));
         out.push(set);
-        layer = graph.closure(&graph.after(&layer, |_| true), &mut marks);
+        layer = graph.closure(&graph.after(&layer, |_| true), marks);
     }
     // Trailing positions that let everything pass only cost time.
     while out.last().is_some_and(|set| set.is_full()) {

@@ -15,6 +15,7 @@ pub(super) struct Graph {
     goals: Vec<bool>,
     /// States, each behind those that it leads to, as far as there is no circle.
     order: Vec<usize>,
+    has_circle: bool,
 }
 
 /// A way that consumes one byte between `low` and `high`.
@@ -95,8 +96,9 @@ impl Graph {
             steps: Edges::new(count, steps),
             goals,
             order: Vec::new(),
+            has_circle: false,
         };
-        graph.order = graph.post_order(roots);
+        (graph.order, graph.has_circle) = graph.post_order(roots);
         graph
     }
 
@@ -118,6 +120,16 @@ impl Graph {
     /// Where this state leads with a byte.
     pub(super) fn steps(&self, state: usize) -> &[Step] {
         self.steps.of(state)
+    }
+
+    /// All ways that consume a byte.
+    pub(super) fn all_steps(&self) -> &[Step] {
+        &self.steps.all
+    }
+
+    /// Whether some states lead back to themselves.
+    pub(super) fn has_circle(&self) -> bool {
+        self.has_circle
     }
 
     /// All states that the roots lead to, each behind those that it leads to as far as there is no circle.
@@ -192,21 +204,39 @@ impl Graph {
         false
     }
 
-    fn post_order(&self, roots: Vec<usize>) -> Vec<usize> {
+    fn post_order(&self, roots: Vec<usize>) -> (Vec<usize>, bool) {
         let mut order = Vec::with_capacity(self.goals.len());
-        let mut seen = vec![false; self.goals.len()];
+        let mut walked = vec![Walked::default(); self.goals.len()];
         let mut stack: Vec<(usize, bool)> = roots.into_iter().map(|root| (root, false)).collect();
+        let mut has_circle = false;
         while let Some((state, is_return)) = stack.pop() {
             if is_return {
+                walked[state] = Walked::Done;
                 order.push(state);
-            } else if !std::mem::replace(&mut seen[state], true) {
+            } else if walked[state] == Walked::Unseen {
+                walked[state] = Walked::Open;
                 stack.push((state, true));
-                stack.extend(self.silent(state).iter().map(|&next| (next, false)));
-                stack.extend(self.steps(state).iter().map(|step| (step.next, false)));
+                let nexts = self.silent(state).iter().copied();
+                for next in nexts.chain(self.steps(state).iter().map(|step| step.next)) {
+                    match walked[next] {
+                        Walked::Unseen => stack.push((next, false)),
+                        Walked::Open => has_circle = true,
+                        Walked::Done => {}
+                    }
+                }
             }
         }
-        order
+        (order, has_circle)
     }
+}
+
+/// How far a walk over states has come with one of them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Walked {
+    #[default]
+    Unseen,
+    Open,
+    Done,
 }
 
 /// Marks on states that are all taken off at once.

@@ -6,7 +6,7 @@
 //! the side of more: assertions such as `\b` count as true.
 
 use super::gate::{Gate, Side};
-use super::graph::{Graph, Marks, UNBOUNDED};
+use super::graph::{Graph, UNBOUNDED, Walked};
 use super::ways::Ways;
 use aho_corasick::automaton::{Automaton as _, StateID as KeywordState};
 use aho_corasick::nfa::noncontiguous::NFA as Keywords;
@@ -62,7 +62,8 @@ pub(super) fn analyse(nfa: &NFA, keywords: &[Vec<u8>], ignore_case: bool) -> Res
     let (forward, backward) = Graph::both(nfa);
     let from = nfa.start_anchored().as_usize();
     let heads = Product::new(&forward, &automaton, special).walk(from, keywords.len());
-    let mut beside = Beside { ahead: Ways::new(&forward), behind: Ways::new(&backward) };
+    let mut beside =
+        Beside { ahead: Ways::new(&forward), behind: Ways::new(&backward), gates: BTreeMap::new() };
     let mut known: BTreeMap<BTreeSet<usize>, (usize, Gate)> = BTreeMap::new();
     let mut placements = Vec::with_capacity(keywords.len());
     for (keyword, head) in keywords.iter().zip(&heads.keywords) {
@@ -110,14 +111,6 @@ struct Node {
     completions: Range<usize>,
     is_match: bool,
     visit: Walked,
-}
-
-#[derive(Clone, Copy, Default, PartialEq, Eq)]
-enum Walked {
-    #[default]
-    Unseen,
-    Open,
-    Done,
 }
 
 /// What leads up to the keywords.
@@ -172,10 +165,10 @@ impl<'a> Product<'a> {
             keywords,
             special,
             turns: HashMap::new(),
-            index: HashMap::default(),
-            pairs: Vec::new(),
-            nodes: Vec::new(),
-            steps: Vec::new(),
+            index: HashMap::with_capacity_and_hasher(graph.len(), BuildHasherDefault::default()),
+            pairs: Vec::with_capacity(graph.len()),
+            nodes: Vec::with_capacity(graph.len()),
+            steps: Vec::with_capacity(graph.len()),
             completions: Vec::new(),
         }
     }
@@ -300,6 +293,9 @@ impl<'a> Product<'a> {
 struct Beside<'a> {
     ahead: Ways<'a>,
     behind: Ways<'a>,
+    /// The gates behind that are known, by the states before a keyword and the length that a match can have there.
+    /// Most keywords of a rule stand at the same place of it.
+    gates: BTreeMap<(Vec<usize>, usize), Gate>,
 }
 
 impl Beside<'_> {
@@ -315,16 +311,18 @@ impl Beside<'_> {
         if len == 0 || reached.is_empty() {
             return Gate::default();
         }
-        let (graph, mut marks) = (self.behind.graph(), Marks::default());
+        let graph = self.behind.graph();
         let mut states: Vec<usize> = reached.iter().copied().collect();
         for &byte in keyword.iter().rev() {
             let upper = if ignore_case { byte.to_ascii_uppercase() } else { byte };
-            states = graph.after(&graph.closure(&states, &mut marks), |step| {
+            states = graph.after(&graph.closure(&states, &mut self.behind.marks), |step| {
                 let has = |byte| (step.low..=step.high).contains(&byte);
                 has(byte) || has(upper)
             });
         }
-        Gate::new(&mut self.behind, &states, len)
+        let states = graph.closure(&states, &mut self.behind.marks);
+        let fresh = || Gate::new(&mut self.behind, &states, len);
+        self.gates.entry((states.clone(), len)).or_insert_with(fresh).clone()
     }
 }
 

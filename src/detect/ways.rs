@@ -1,7 +1,8 @@
 //! Ways through a rule's automaton: what all of them, from some states to a goal, have in common.
 
 use super::gate::{ByteSet, Need};
-use super::graph::{Graph, UNBOUNDED};
+use super::graph::{Graph, Marks, UNBOUNDED};
+use std::ops::RangeInclusive;
 
 /// How far from a keyword a byte is looked for that must stand there.
 const BYTE_REACH_MAX: usize = 512;
@@ -25,6 +26,21 @@ const PASSES: [&[u8]; 12] = [
     b"=:>,|?(\"'` \t\r\n",
 ];
 
+/// For each byte the [`PASSES`] that it belongs to, a bit each.
+static IN_PASSES: [u16; 256] = {
+    let mut bits = [0; 256];
+    let mut index = 0;
+    while index < PASSES.len() {
+        let mut at = 0;
+        while at < PASSES[index].len() {
+            bits[PASSES[index][at] as usize] |= 1 << index;
+            at += 1;
+        }
+        index += 1;
+    }
+    bits
+};
+
 /// Whether a byte belongs to a set.
 type Holds = fn(u8) -> bool;
 
@@ -45,6 +61,10 @@ pub(super) struct Ways<'a> {
     graph: &'a Graph,
     /// The longest ways without each set of [`PASSES`]; the last one forbids nothing.
     longest: Vec<Option<Longest>>,
+    /// Which of [`PASSES`] some step cannot do without, a bit each; a way gets around the others.
+    passes: u16,
+    /// Marks for walks over the graph.
+    pub(super) marks: Marks,
     /// For each of [`RUNS`] and of [`RUN_LENS`], how long a run may be at each state.
     allowances: Vec<Option<Vec<Option<usize>>>>,
 }
@@ -52,7 +72,16 @@ pub(super) struct Ways<'a> {
 impl<'a> Ways<'a> {
     pub(super) fn new(graph: &'a Graph) -> Self {
         let longest = (0..=PASSES.len()).map(|_| None).collect();
-        Self { graph, longest, allowances: vec![None; RUNS.len() * RUN_LENS.len()] }
+        let passes = graph.all_steps().iter().fold(0, |passes, step| {
+            // Each set has its bit; steps that take many bytes are in none of them.
+            let is_narrow = usize::from(step.high - step.low) < PASSES[PASSES.len() - 1].len();
+            let common = |range: RangeInclusive<u8>| {
+                range.fold(u16::MAX, |bits, byte| bits & IN_PASSES[usize::from(byte)])
+            };
+            passes | if is_narrow { common(step.low..=step.high) } else { 0 }
+        });
+        let allowances = vec![None; RUNS.len() * RUN_LENS.len()];
+        Self { graph, longest, passes, marks: Marks::default(), allowances }
     }
 
     /// The graph that the answers are about.
@@ -76,6 +105,9 @@ impl<'a> Ways<'a> {
         for (index, bytes) in PASSES.iter().enumerate() {
             if needs.len() == BYTES_MAX || (bytes.len() > 1 && !needs.is_empty()) {
                 break;
+            }
+            if self.passes & 1 << index == 0 {
+                continue;
             }
             let set = ByteSet::of(|byte| bytes.contains(&byte));
             if self.longest[index].is_none() && self.graph.has_way_without(states, set) {
@@ -148,7 +180,8 @@ fn allowance(graph: &Graph, set: ByteSet, len: usize) -> Vec<Option<usize>> {
             is_changed |= best != known[state];
             known[state] = best;
         }
-        if !is_changed {
+        // Without a circle every state came behind those that it leads to.
+        if !is_changed || !graph.has_circle() {
             return known;
         }
     }
