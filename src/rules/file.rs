@@ -143,6 +143,14 @@ pub(super) fn parse_own(name: &str, text: &str) -> Result<RuleFile> {
     toml::from_str(text).map_err(|source| wrong(name, &source))
 }
 
+/// Reads one of the files that come with the program.
+///
+/// # Errors
+/// As [`parse_own`].
+pub(super) fn parse_builtin(name: &str, json: &str) -> Result<RuleFile> {
+    serde_json::from_str(json).map_err(|source| Error::new(Kind::Usage, format!("{name}: {source}")))
+}
+
 /// Reads a file of unknown make. Keys that mean nothing here are named in `warnings`.
 ///
 /// # Errors

@@ -26,18 +26,11 @@ impl RuleSet {
     /// # Errors
     /// [`Kind::Usage`] when one of the files is wrong; the tests of this program say so first.
     pub fn builtin() -> Result<Self> {
-        Self::from_own(builtin::FILES)
-    }
-
-    /// Rules of files in our own schema, held to what the built-in ones are held to.
-    ///
-    /// # Errors
-    /// As [`add_own`](Self::add_own).
-    pub fn from_own(files: &[(&str, &str)]) -> Result<Self> {
         let mut set = Self::default();
         // Reading them is a good part of what a run takes to start.
-        let parsed: Vec<_> = files.par_iter().map(|(name, text)| file::parse_own(name, text)).collect();
-        for ((name, _), parsed) in files.iter().zip(parsed) {
+        let parsed: Vec<_> =
+            builtin::FILES.par_iter().map(|(name, json)| file::parse_builtin(name, json)).collect();
+        for ((name, _), parsed) in builtin::FILES.iter().zip(parsed) {
             set.add(name, parsed?)?;
         }
         for rule in &mut set.rules {
