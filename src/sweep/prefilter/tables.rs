@@ -53,9 +53,10 @@ impl Plan {
     pub(super) fn compile(&self, literals: &[Literal], rarity: &Rarity) -> (Windows<SHORT>, Windows<LONG>) {
         let short = window::choose(literals, rarity, SHORT, |length| length < LONG);
         let long = window::choose(literals, rarity, LONG, |length| length >= LONG);
-        (
-            self.windows(literals, rarity, &short, self.short_sets),
-            self.windows(literals, rarity, &long, self.long_sets),
+        // Dealing them to buckets is a good part of what a run takes to start.
+        rayon::join(
+            || self.windows(literals, rarity, &short, self.short_sets),
+            || self.windows(literals, rarity, &long, self.long_sets),
         )
     }
 
