@@ -5,6 +5,7 @@ use super::checksum::crc32c;
 use super::groups::{Group, base_blocks, table_blocks};
 use crate::error::{Error, Result};
 use std::ops::Range;
+use std::sync::Arc;
 
 /// Whether bit `index` is set; bits past the end are.
 pub(super) fn is_set(bitmap: &[u8], index: u64) -> bool {
@@ -18,7 +19,7 @@ pub(super) enum InodeUse {
     /// None: the bitmap has never been written.
     None,
     /// As the bitmap says.
-    Bitmap(Vec<u8>),
+    Bitmap(Arc<[u8]>),
     /// The bitmap is damaged: the inodes themselves have to say.
     Unknown(Error),
 }
@@ -29,7 +30,7 @@ impl InodeUse {
         if group.inodes_unused() {
             return Self::None;
         }
-        let bitmap = match fs.blocks.read(group.inode_bitmap) {
+        let bitmap = match fs.blocks.look_up(group.inode_bitmap) {
             Ok(bitmap) => bitmap,
             Err(error) => return Self::Unknown(error.context("inode bitmap")),
         };

@@ -3,7 +3,7 @@
 use crate::error::{Error, Result};
 use crate::io::{Extent, ReadAt, check_range};
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 /// Where the journal keeps the current bytes of a block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,6 +20,13 @@ pub(super) type Overlay = BTreeMap<u64, JournalCopy>;
 /// `JBD2_MAGIC_NUMBER` as it stands on disk.
 pub(super) const JOURNAL_MAGIC: [u8; 4] = [0xc0, 0x3b, 0x39, 0x98];
 
+/// Blocks that are kept because the next question is likely to be about them: neighbouring inodes share a block
+/// of the table and one of the bitmap.
+const RECENT: usize = 32;
+
+/// A block that was read last of those that have its slot.
+type Slot = Mutex<Option<(u64, Arc<[u8]>)>>;
+
 /// The volume in blocks.
 #[derive(Debug)]
 pub(super) struct Blocks {
@@ -27,12 +34,13 @@ pub(super) struct Blocks {
     bits: u32,
     count: u64,
     overlay: Overlay,
+    recent: [Slot; RECENT],
 }
 
 impl Blocks {
     /// The first `count` blocks of `1 << bits` bytes.
     pub(super) fn new(volume: Arc<dyn ReadAt>, bits: u32, count: u64, overlay: Overlay) -> Self {
-        Self { volume, bits, count, overlay }
+        Self { volume, bits, count, overlay, recent: Default::default() }
     }
 
     /// The volume itself, without the journal's copies.
@@ -43,6 +51,7 @@ impl Blocks {
     /// Puts a journal copy in place of a block.
     pub(super) fn cover(&mut self, home: u64, copy: JournalCopy) {
         self.overlay.insert(home, copy);
+        self.recent = Default::default();
     }
 
     /// The journal's current blocks, taken out.
@@ -118,6 +127,41 @@ impl Blocks {
     /// As [`read_many`](Self::read_many).
     pub(super) fn read(&self, block: u64) -> Result<Vec<u8>> {
         self.read_many(block, 1)
+    }
+
+    /// Reads one block of a table in which neighbours are looked up one after the other.
+    ///
+    /// # Errors
+    /// As [`read_many`](Self::read_many).
+    pub(super) fn look_up(&self, block: u64) -> Result<Arc<[u8]>> {
+        let slot = usize::try_from(block).unwrap_or(0) % RECENT;
+        let mut slot = self.recent.get(slot).and_then(|slot| slot.lock().ok());
+        if let Some((_, bytes)) =
+            slot.as_deref().and_then(Option::as_ref).filter(|(known, _)| *known == block)
+        {
+            return Ok(Arc::clone(bytes));
+        }
+        let bytes: Arc<[u8]> = self.read(block)?.into();
+        if let Some(slot) = &mut slot {
+            **slot = Some((block, Arc::clone(&bytes)));
+        }
+        Ok(bytes)
+    }
+
+    /// Reads `length` bytes from volume offset `at` on, as [`look_up`](Self::look_up) where they lie in one block
+    /// and all of it can be read.
+    ///
+    /// # Errors
+    /// What the volume reports.
+    pub(super) fn look_up_bytes(&self, at: u64, length: usize) -> Result<Vec<u8>> {
+        let block = self.look_up(at >> self.bits).ok();
+        let start = usize::try_from(at).unwrap_or(usize::MAX) & self.size().saturating_sub(1);
+        if let Some(bytes) = block.as_deref().and_then(|block| block.get(start..)?.get(..length)) {
+            return Ok(bytes.to_vec());
+        }
+        let mut bytes = vec![0; length];
+        self.read_bytes(at, &mut bytes)?;
+        Ok(bytes)
     }
 
     /// Fills `buffer` from volume offset `at`, with the journal's copies in place of their home blocks.

@@ -352,12 +352,10 @@ fn is_intact(fs: &Ext4, inode: &Inode<'_>, map: &BlockMap) -> bool {
 /// Reads a name of inode `number` again, with the type that stands beside it.
 fn name_at(fs: &Ext4, number: u32, link: FormerLink) -> Result<(Vec<u8>, EntryKind)> {
     let place = link.place;
-    let mut bytes = vec![0; HEADER];
-    fs.blocks.read_bytes(place, &mut bytes)?;
+    let header = fs.blocks.look_up_bytes(place, HEADER)?;
     let format = Format::new(&fs.superblock, false);
-    let length = format.name_length(&Fields::new("directory record", &bytes, place))?;
-    bytes.resize(HEADER.saturating_add(length.min(NAME_MAX)), 0);
-    fs.blocks.read_bytes(place, &mut bytes)?;
+    let length = format.name_length(&Fields::new("directory record", &header, place))?;
+    let bytes = fs.blocks.look_up_bytes(place, HEADER.saturating_add(length.min(NAME_MAX)))?;
     let (record, _) = format.record(&Fields::new("directory record", &bytes, place), 0)?;
     if record.inode != number {
         return Err(Error::corrupt(place, "inode of a directory record", number, record.inode));

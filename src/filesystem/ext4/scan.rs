@@ -134,8 +134,7 @@ impl Record {
 /// [`Kind::NotFound`] for a number outside of the tables, and what reading reports.
 pub(super) fn record(fs: &Ext4, number: u64) -> Result<Record> {
     let place = record_place(fs, number)?;
-    let mut bytes = vec![0; fs.superblock.inode_size];
-    fs.blocks.read_bytes(place, &mut bytes)?;
+    let bytes = fs.blocks.look_up_bytes(place, fs.superblock.inode_size)?;
     let per_group = u64::from(fs.superblock.inodes_per_group).max(1);
     let index = number.saturating_sub(1);
     let group = fs.groups.get(index.checked_div(per_group).unwrap_or(0))?;
