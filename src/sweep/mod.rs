@@ -36,10 +36,11 @@ use std::ops::Range;
 use std::sync::{Arc, Mutex};
 use stream::{Residents, Whose};
 
-/// Units between two merges of their results: bounds what is held, and keeps the order.
-const BATCH: usize = 64;
-/// Decoded streams between two such merges: most are small, and a few may be as much work as the rest.
-const DECODED_BATCH: usize = 4096;
+/// Units between two merges of their results: bounds what is held, and keeps the order. At each merge threads wait
+/// for the last unit.
+const BATCH: usize = 128;
+/// Decoded streams between two such merges: most are small, and a few may be as much work as thousands of others.
+const DECODED_BATCH: usize = 1 << 16;
 
 /// A stream that is matched in decoded form, after the disk.
 #[derive(Clone, Copy, Debug)]
