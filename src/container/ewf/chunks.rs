@@ -2,11 +2,12 @@
 
 use super::section::Section;
 use super::zeros::Zeros;
-use crate::container::adler::adler32;
+
 use crate::container::codec::Codec;
 use crate::container::sparse::{Layout, Piece, Place, peek};
 use crate::error::{Error, Kind, Result};
 use crate::io::{Fields, ReadAt, read_vec};
+use libdeflater::adler32;
 use std::sync::Arc;
 
 /// Length of the header of a table.
