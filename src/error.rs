@@ -144,13 +144,14 @@ impl Error {
     }
 }
 
+/// The alternate form (`{:#}`) leaves the offset out: what it shows is the same for each byte of a failing range.
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(path) = &self.path {
             write!(f, "{}: ", crate::location::escape(path.as_os_str().as_encoded_bytes()))?;
         }
         write!(f, "{}", self.kind)?;
-        if let Some(offset) = self.offset {
+        if let Some(offset) = self.offset.filter(|_| !f.alternate()) {
             write!(f, " at byte {offset:#x}")?;
         }
         write!(f, ": {}", self.message)?;
@@ -176,6 +177,8 @@ mod tests {
             error.to_string(),
             "disk.qcow2: corrupt at byte 0x1c: cluster bits: expected 9 to 21, found 63"
         );
+        let without = format!("{error:#}");
+        assert_eq!(without, "disk.qcow2: corrupt: cluster bits: expected 9 to 21, found 63");
     }
 
     #[test]

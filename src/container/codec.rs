@@ -1,9 +1,8 @@
 //! Compressed units: one call decodes one cluster or grain of a known size.
 
-use super::adler::adler32;
 use crate::error::{Error, Kind, Result};
 use flate2::{Decompress, FlushDecompress};
-use libdeflater::{DecompressionError, Decompressor};
+use libdeflater::{DecompressionError, Decompressor, adler32};
 use std::cell::RefCell;
 use zstd::zstd_safe::{DCtx, DParameter, InBuffer, OutBuffer, ResetDirective, get_error_name};
 

@@ -5,7 +5,6 @@
 //! which are holes, and which cannot be had. A reference inside an image (backing file, parent, extent) is
 //! never opened because the image says so.
 
-mod adler;
 mod blocks;
 mod cache;
 mod codec;

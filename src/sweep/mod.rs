@@ -184,7 +184,7 @@ pub fn sweep(
     let benches = Benches::new();
     let mut coverage = Coverage::default();
     let mut queue = encoded.to_vec();
-    let mut coded_cuts = Vec::new();
+    let (mut coded_cuts, mut unreads) = (Vec::new(), Vec::new());
     let mut plan = Plan { disk: disk.as_ref(), unit: unit.max(1), at: start, budget };
     loop {
         let Batch { units, blank, missing } = plan.next_batch();
@@ -196,7 +196,7 @@ pub fn sweep(
         for unread in missing.into_iter().chain(ended.then(|| plan.rest()).flatten()) {
             let length = unread.disk.end.saturating_sub(unread.disk.start);
             coverage.add(&Coverage { size: length, unread: length, ..Coverage::default() });
-            emit(Event::Gap(unread_gap(ground, &unread)))?;
+            unreads.push(unread);
             emit(Event::Progress(length))?;
         }
         if ended {
@@ -219,14 +219,15 @@ pub fn sweep(
             if !swept.written.is_empty() {
                 emit(Event::Written(swept.written))?;
             }
-            for unread in swept.unread {
-                emit(Event::Gap(unread_gap(ground, &unread)))?;
-            }
+            unreads.extend(swept.unread);
             if !candidates.is_empty() {
                 emit(Event::Candidates(candidates))?;
             }
             emit(Event::Progress(swept.coverage.size))?;
         }
+    }
+    for unread in joined(ground, unreads) {
+        emit(Event::Gap(unread_gap(ground, &unread)))?;
     }
     // A run over the border of two units was decoded for each.
     coded_cuts.sort_by(|one, other| {
@@ -320,7 +321,7 @@ impl Plan<'_> {
             match self.passed() {
                 Some(Extent { length, backing: Backing::Missing { reason } }) => {
                     self.at = start.saturating_add(length);
-                    batch.missing.push(unit::Unread { disk: start..self.at, reason: reason.to_string() });
+                    batch.missing.push(unit::Unread::missing(start..self.at, &reason));
                 }
                 Some(hole) => {
                     batch.blank = batch.blank.saturating_add(hole.length);
@@ -337,9 +338,9 @@ impl Plan<'_> {
 
     /// What the budget does not reach.
     fn rest(&self) -> Option<unit::Unread> {
-        let reason = "the image claims far more data than its file can hold; the rest is not read".to_owned();
+        let reason = "the image claims far more data than its file can hold; the rest is not read";
         let disk = self.at..self.disk.size();
-        (!disk.is_empty()).then_some(unit::Unread { disk, reason })
+        (!disk.is_empty()).then(|| unit::Unread::missing(disk, reason))
     }
 
     /// The hole or the missing range at the next unit, in whole units (or up to the end of the disk).
@@ -358,6 +359,31 @@ impl Plan<'_> {
     fn passable(&self, max: u64) -> Option<Extent> {
         let extent = self.disk.map(self.at, max).ok()?;
         matches!(extent.backing, Backing::Hole | Backing::Missing { .. }).then_some(extent)
+    }
+}
+
+/// Ranges in order; those that fail for the same reason and lie behind each other are one in each volume: a dead zone
+/// of a medium is one gap, wherever units end.
+fn joined(ground: &Ground, mut unreads: Vec<unit::Unread>) -> Vec<unit::Unread> {
+    unreads.sort_by_key(|unread| unread.disk.start);
+    let mut joined: Vec<(Option<usize>, unit::Unread)> = Vec::new();
+    for unread in unreads {
+        let mut at = unread.disk.start;
+        for stretch in ground.within(&unread.disk) {
+            let end = stretch.disk.saturating_add(stretch.length).min(unread.disk.end);
+            push(&mut joined, None, unread.part(at..stretch.disk));
+            push(&mut joined, Some(stretch.land), unread.part(stretch.disk.max(at)..end));
+            at = end;
+        }
+        push(&mut joined, None, unread.part(at..unread.disk.end));
+    }
+    joined.into_iter().map(|(_, unread)| unread).collect()
+}
+
+fn push(joined: &mut Vec<(Option<usize>, unit::Unread)>, land: Option<usize>, unread: unit::Unread) {
+    let last = joined.last_mut().filter(|(last, _)| *last == land);
+    if !unread.disk.is_empty() && !last.is_some_and(|(_, last)| last.join(&unread)) {
+        joined.push((land, unread));
     }
 }
 

@@ -9,6 +9,7 @@ use super::escaped;
 use super::inner::is_decoded;
 use crate::content::{self, HEAD};
 use crate::coverage::Coverage;
+use crate::error::Error;
 use crate::io::{Backing, Extent, ReadAt};
 use crate::location::State;
 use std::ops::Range;
@@ -34,6 +35,34 @@ fn parts(range: &Range<usize>) -> impl Iterator<Item = Range<usize>> + use<> {
 pub(super) struct Unread {
     pub(super) disk: Range<u64>,
     pub(super) reason: String,
+    /// The same for each part of a range that fails as a whole: the reason without the place.
+    pub(super) cause: String,
+}
+
+impl Unread {
+    /// A range that cannot be had for a reason that names no place.
+    pub(super) fn missing(disk: Range<u64>, reason: &str) -> Self {
+        Self { disk, reason: reason.to_owned(), cause: reason.to_owned() }
+    }
+
+    /// A range in which reading fails.
+    fn failed(disk: Range<u64>, error: &Error) -> Self {
+        Self { disk, reason: error.to_string(), cause: format!("{error:#}") }
+    }
+
+    /// The part of it in `disk`.
+    pub(super) fn part(&self, disk: Range<u64>) -> Self {
+        Self { disk, ..self.clone() }
+    }
+
+    /// Takes `next` in, where it continues this one.
+    pub(super) fn join(&mut self, next: &Self) -> bool {
+        let continues = self.disk.end == next.disk.start && self.cause == next.cause;
+        if continues {
+            self.disk.end = next.disk.end;
+        }
+        continues
+    }
 }
 
 /// What a unit came to, apart from candidates.
@@ -106,7 +135,7 @@ impl Sweep<'_, '_> {
             Ok(extent) => extent,
             Err(error) => {
                 let step = UNMAPPED_STEP.saturating_sub(at % UNMAPPED_STEP).min(rest);
-                self.unread(at..at.saturating_add(step), &error.to_string());
+                self.unread(Unread::failed(at..at.saturating_add(step), &error));
                 return at.saturating_add(step);
             }
         };
@@ -115,7 +144,7 @@ impl Sweep<'_, '_> {
             Backing::Hole => {
                 self.swept.coverage.blank = self.swept.coverage.blank.saturating_add(next.saturating_sub(at));
             }
-            Backing::Missing { reason } => self.unread(at..next, &reason),
+            Backing::Missing { reason } => self.unread(Unread::missing(at..next, &reason)),
             Backing::Stored { .. } => self.stored(at..next),
             Backing::Encoded { .. } => {
                 let end = self.encoded_end(next, end.min(at.saturating_add(READ)));
@@ -185,7 +214,7 @@ impl Sweep<'_, '_> {
             }
             match self.disk.read_at(range.start, &mut buffer) {
                 Ok(()) => self.piece(range.start, &buffer),
-                Err(error) if length <= SECTOR => self.unread(range.start..end, &error.to_string()),
+                Err(error) if length <= SECTOR => self.unread(Unread::failed(range.start..end, &error)),
                 Err(_) => {
                     let half = (length / 2).next_multiple_of(SECTOR).min(length.saturating_sub(1)).max(1);
                     let middle = range.start.saturating_add(half);
@@ -353,12 +382,11 @@ impl Sweep<'_, '_> {
         }
     }
 
-    fn unread(&mut self, disk: Range<u64>, reason: &str) {
-        let length = disk.end.saturating_sub(disk.start);
+    fn unread(&mut self, unread: Unread) {
+        let length = unread.disk.end.saturating_sub(unread.disk.start);
         self.swept.coverage.unread = self.swept.coverage.unread.saturating_add(length);
-        match self.swept.unread.last_mut() {
-            Some(last) if last.disk.end == disk.start && last.reason == reason => last.disk.end = disk.end,
-            _ => self.swept.unread.push(Unread { disk, reason: reason.to_owned() }),
+        if !self.swept.unread.last_mut().is_some_and(|last| last.join(&unread)) {
+            self.swept.unread.push(unread);
         }
     }
 }

@@ -288,3 +288,88 @@ fn a_differencing_image_takes_what_it_lacks_from_its_parent() {
         };
     }
 }
+
+fn utf16(text: &str, bytes: fn(u16) -> [u8; 2]) -> Vec<u8> {
+    text.encode_utf16().flat_map(bytes).collect()
+}
+
+/// The differencing images again, with a parent of this name: in the header and in a locator of a VHD, in the
+/// locator of a VHDX.
+fn with_parent(name: &str) -> [(&'static str, Vec<u8>); 3] {
+    let [_, (_, mut vhdx, _), (_, vhd, _)] = differencing();
+    let mut header = vhd.clone();
+    header[512 + 64..512 + 576].fill(0);
+    let big = utf16(name, u16::to_be_bytes);
+    header[512 + 64..512 + 64 + big.len()].copy_from_slice(&big);
+    seal_vhd(&mut header[512..1536], 36);
+
+    let (mut locator, little) = (vhd, utf16(name, u16::to_le_bytes));
+    let place = locator.len();
+    locator.extend(&little);
+    locator.resize(place + 512, 0);
+    // The footer stands at the end.
+    locator.extend_from_within(place - 512..place);
+    let entry = 512 + 576;
+    locator[entry..entry + 4].copy_from_slice(b"W2ru");
+    locator[entry + 8..entry + 12].copy_from_slice(&u32::try_from(little.len()).unwrap().to_be_bytes());
+    locator[entry + 16..entry + 24].copy_from_slice(&(place as u64).to_be_bytes());
+    seal_vhd(&mut locator[512..1536], 36);
+
+    let key = utf16("relative_path", u16::to_le_bytes);
+    let mut item = vec![0; 18];
+    item.extend(1u16.to_le_bytes());
+    item.extend(32u32.to_le_bytes());
+    item.extend((32 + u32::try_from(key.len()).unwrap()).to_le_bytes());
+    item.extend(u16::try_from(key.len()).unwrap().to_le_bytes());
+    item.extend(u16::try_from(little.len()).unwrap().to_le_bytes());
+    item.extend(key.into_iter().chain(little));
+    let (region, inside) = (0x30_0000, 0x1_8000);
+    let count = vhdx[region + 10];
+    vhdx[region + 10] = count + 1;
+    let entry = region + 32 * (1 + usize::from(count));
+    let locator_guid = *b"\x2d\x5f\xd3\xa8\x0b\xb3\x4d\x45\xab\xf7\xd3\xd8\x48\x34\xab\x0c";
+    vhdx[entry..entry + 16].copy_from_slice(&locator_guid);
+    let length = u32::try_from(item.len()).unwrap();
+    for (field, value) in [(16, u32::try_from(inside).unwrap()), (20, length), (24, 4)] {
+        vhdx[entry + field..entry + field + 4].copy_from_slice(&value.to_le_bytes());
+    }
+    vhdx[region + inside..region + inside + item.len()].copy_from_slice(&item);
+    [("header of a VHD", header), ("locator of a VHD", locator), ("locator of a VHDX", vhdx)]
+}
+
+#[test]
+fn parents_of_a_vhd_and_a_vhdx_that_lead_elsewhere_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, secret) = (folder.path().join("child"), folder.path().join("secret.vhd"));
+    std::fs::write(&secret, fixture("dynamic.vhd")).unwrap();
+    std::os::unix::fs::symlink(&secret, folder.path().join("link.vhd")).unwrap();
+    let allowed = OpenOptions { allow_siblings: true, ..OpenOptions::default() };
+    let inside = folder.path().file_name().unwrap().to_str().unwrap();
+    let relative = format!("..\\{inside}\\secret.vhd");
+    let names = [
+        (secret.to_str().unwrap(), "bare file name"),
+        (relative.as_str(), "bare file name"),
+        ("C:\\secret.vhd", "bare file name"),
+        ("nbd://localhost/x", "bare file name"),
+        ("json:{}", "bare file name"),
+        ("link.vhd", "symbolic link"),
+    ];
+    for (name, why) in names {
+        for (what, bytes) in with_parent(name) {
+            std::fs::write(&path, bytes).unwrap();
+            let (kind, message) = refused(open_path(&path, allowed.clone()));
+            assert_eq!(kind, Kind::RefusedReference, "{what}, {name}: {message}");
+            assert!(message.contains(why), "{what}, {name}: {message}");
+            let (kind, message) = refused(open_path(&path, OpenOptions::default()));
+            assert_eq!(kind, Kind::MissingParent, "{what}, {name}: {message}");
+        }
+    }
+    // A bare name is what is followed, so that the names above do reach the check.
+    for (what, bytes) in with_parent("secret.vhd") {
+        let parent = if what.ends_with("VHDX") { "dynamic.vhdx" } else { "dynamic.vhd" };
+        std::fs::write(&secret, fixture(parent)).unwrap();
+        std::fs::write(&path, bytes).unwrap();
+        let opened = open_path(&path, allowed.clone());
+        assert!(opened.is_ok(), "{what}: {opened:?}");
+    }
+}

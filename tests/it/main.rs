@@ -17,6 +17,7 @@ mod content;
 mod decoders;
 mod deleted;
 mod detect;
+mod devices;
 mod directory;
 mod encodings;
 mod escaped;

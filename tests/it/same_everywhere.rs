@@ -1,8 +1,39 @@
 //! One disk gives the same findings, byte for byte, whatever is wrapped around it.
 
 use crate::support::{Scanned, fixture, scan, testdata};
+use residue::finding::Finding;
 use residue::scan::Options;
+use std::collections::BTreeSet;
 use std::path::Path;
+
+/// What the images of `testdata/variants` are.
+const KINDS: &[&str] = &[
+    "bz2",
+    "ewf 1 segments",
+    "ewf zlib",
+    "gz",
+    "qcow2 2",
+    "qcow2 3",
+    "qcow2 zlib",
+    "qcow2 zstd",
+    "raw",
+    "split 4 parts",
+    "tar",
+    "vdi 1.1 dynamic",
+    "vdi 1.1 fixed",
+    "vhd dynamic",
+    "vhd fixed",
+    "vhdx dynamic",
+    "vhdx fixed",
+    "vmdk monolithicFlat",
+    "vmdk monolithicSparse",
+    "vmdk streamOptimized",
+    "vmdk twoGbMaxExtentFlat",
+    "vmdk twoGbMaxExtentSparse",
+    "vmdk zlib",
+    "xz",
+    "zst",
+];
 
 /// The images in `testdata/variants`, which another program made of one disk.
 fn variants() -> Vec<String> {
@@ -13,9 +44,10 @@ fn variants() -> Vec<String> {
     names
 }
 
-fn is_extent(name: &str) -> bool {
-    ["-flat.vmdk", "-s001.vmdk", "-f001.vmdk"].iter().any(|end| name.ends_with(end))
-        && name != "two-gb-flat.vmdk"
+/// Files that another one of the folder belongs with.
+fn is_part(name: &str) -> bool {
+    const ENDS: [&str; 6] = ["-flat.vmdk", "-s001.vmdk", "-f001.vmdk", ".001", ".002", ".003"];
+    ENDS.iter().any(|end| name.ends_with(end)) && name != "two-gb-flat.vmdk"
 }
 
 /// All findings and gaps as JSON lines, without what names the file or a place in it.
@@ -35,26 +67,57 @@ fn scanned(folder: &Path, name: &str, options: &Options) -> Scanned {
     scan(&path, options)
 }
 
+/// The report as the golden file has it: a line for each finding, with its identity, the fingerprint of its
+/// secret, its rule, its place on the disk and in the file system.
+fn report(scanned: &Scanned) -> String {
+    let findings = scanned.findings.iter().map(|finding| {
+        let place = &finding.place;
+        let offset = place.disk_offset.map(|offset| format!("@{offset}")).unwrap_or_default();
+        let state = place.state.map(|state| serde_json::to_value(state).unwrap());
+        let state = state.as_ref().and_then(|state| state.as_str()).unwrap_or("-");
+        let member = place.member.as_ref().map(|member| format!("!{member}")).unwrap_or_default();
+        let fingerprint = finding.fingerprint.as_deref().unwrap_or("-");
+        let path = place.path.as_deref().unwrap_or("-");
+        let Finding { id, rule, .. } = finding;
+        format!("{id} {fingerprint} {rule} {}{offset} {state} {path}{member}\n", place.volume)
+    });
+    let gaps = scanned.gaps.iter().map(|gap| format!("gap {}\n", serde_json::to_string(gap).unwrap()));
+    findings.chain(gaps).collect()
+}
+
 #[test]
-fn findings_are_the_same_in_every_container() {
+fn findings_are_those_of_the_golden_file_in_every_container() {
     let folder = tempfile::tempdir().unwrap();
     let options = Options { show_secrets: true, ..Options::default() };
     let raw = scanned(folder.path(), "disk.raw", &options);
-    let expected = lines(&raw);
-    assert!(raw.findings.len() > 12, "{} findings", raw.findings.len());
-    let names = variants();
-    assert!(names.len() >= 24, "{names:?}");
-    // Extents in files of their own are found beside their descriptors.
-    let (extents, names): (Vec<_>, Vec<_>) = names.into_iter().partition(|name| is_extent(name));
-    for name in &extents {
+    let (expected, golden) = (lines(&raw), testdata("variants/findings.txt"));
+    if std::env::var_os("RESIDUE_WRITE_GOLDEN").is_some() {
+        std::fs::write(&golden, report(&raw)).unwrap();
+    }
+    let golden = std::fs::read_to_string(golden).unwrap();
+    assert!(golden.lines().count() > 12, "{golden}");
+    // Parts in files of their own are found beside the first one.
+    let (parts, names): (Vec<_>, Vec<_>) = variants().into_iter().partition(|name| is_part(name));
+    for name in &parts {
         std::fs::write(folder.path().join(name), fixture(&format!("variants/{name}"))).unwrap();
     }
+    let mut kinds = BTreeSet::new();
     for name in names {
         let other = scanned(folder.path(), &name, &options);
         assert_eq!(other.summary.error, None, "{name}");
+        assert_eq!(report(&other), golden, "{name}");
         assert_eq!(lines(&other), expected, "{name}");
         assert!(other.summary.coverage.is_whole(), "{name}: {:?}", other.summary.coverage);
+        let facts = other.header.unwrap().container;
+        let version = facts.version.unwrap_or_default();
+        kinds.extend(facts.wrapping);
+        kinds.insert(format!("{} {version}", facts.format).trim().to_owned());
+        kinds.extend(facts.compression.map(|compression| format!("{} {compression}", facts.format)));
     }
+    for kind in KINDS {
+        assert!(kinds.remove(*kind), "no image is {kind}: {kinds:?}");
+    }
+    assert!(kinds.is_empty(), "not in the list: {kinds:?}");
 }
 
 #[test]

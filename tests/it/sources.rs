@@ -1,10 +1,8 @@
-//! What a user may hand to a scan: folders of images, block devices, images with digests, images that unpack.
+//! What a user may hand to a scan: folders of images, images with digests, images that unpack.
 
 use crate::support::{fixture, program, scan};
 use residue::scan::Options;
 use std::fs;
-use std::path::Path;
-use std::process::Command;
 
 fn text(bytes: &[u8]) -> String {
     String::from_utf8(bytes.to_vec()).unwrap()
@@ -166,40 +164,4 @@ fn a_place_outside_of_the_disk_can_be_opened_again() {
         let bytes = program(folder.path(), &["cat", "disk.qcow2", &place]);
         assert_eq!(text(&bytes.stdout), "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", "{place}: {bytes:?}");
     }
-}
-
-/// A block device over a file, taken back at the end.
-struct Loop(String);
-
-impl Loop {
-    fn new(file: &Path) -> Option<Self> {
-        let output =
-            Command::new("losetup").args(["--find", "--show", "--read-only"]).arg(file).output().ok()?;
-        output.status.success().then(|| Self(text(&output.stdout).trim().to_owned()))
-    }
-}
-
-impl Drop for Loop {
-    fn drop(&mut self) {
-        let _ = Command::new("losetup").args(["--detach", &self.0]).status();
-    }
-}
-
-#[test]
-fn a_block_device_gives_what_its_file_gives() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("disk.raw");
-    fs::write(&path, fixture("variants/disk.raw")).unwrap();
-    let Some(device) = Loop::new(&path) else {
-        println!("skipped: no block device can be made here");
-        return;
-    };
-    let (file, device) = (scan(&path, &Options::default()), scan(Path::new(&device.0), &Options::default()));
-    assert_eq!(device.summary.error, None);
-    let ids = |findings: &[residue::finding::Finding]| -> Vec<String> {
-        findings.iter().map(|finding| finding.id.clone()).collect()
-    };
-    assert!(ids(&file.findings).len() > 12);
-    assert_eq!(ids(&device.findings), ids(&file.findings));
-    assert_eq!(device.summary.coverage, file.summary.coverage);
 }

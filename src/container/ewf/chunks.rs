@@ -1,11 +1,13 @@
 //! The volume section, and tables of chunks.
 
 use super::section::Section;
-use crate::container::adler::adler32;
+use super::zeros::Zeros;
+
 use crate::container::codec::Codec;
 use crate::container::sparse::{Layout, Piece, Place, peek};
 use crate::error::{Error, Kind, Result};
 use crate::io::{Fields, ReadAt, read_vec};
+use libdeflater::adler32;
 use std::sync::Arc;
 
 /// Length of the header of a table.
@@ -16,6 +18,8 @@ const CHUNK_MAX: u64 = 16 << 20;
 const COMPRESSED: u32 = 1 << 31;
 /// Longest table whose checksum is compared when the image is opened.
 const TABLE_BYTES_MAX: u64 = 64 << 20;
+/// Chunks, spread over the disk, among which one of zeros is looked for.
+const SAMPLES: u64 = 4096;
 
 /// What the volume section says.
 #[derive(Clone, Copy, Debug)]
@@ -143,12 +147,31 @@ pub(super) struct Chunks {
     volume: Volume,
     tables: Vec<Table>,
     files: Vec<Arc<dyn ReadAt>>,
+    zeros: Option<Zeros>,
 }
 
 impl Chunks {
     /// Tables are in the order of their chunks.
     pub(super) fn new(volume: &Volume, tables: Vec<Table>, files: Vec<Arc<dyn ReadAt>>) -> Self {
-        Self { volume: *volume, tables, files }
+        let mut chunks = Self { volume: *volume, tables, files, zeros: None };
+        chunks.zeros = Zeros::find(volume.chunk, chunks.samples());
+        chunks
+    }
+
+    /// Stored forms of whole chunks that are short enough for zeros.
+    fn samples(&self) -> impl Iterator<Item = Vec<u8>> {
+        let count = self.tables.last().map_or(0, Table::end).min(self.volume.size / self.volume.chunk);
+        let stored = move |chunk| {
+            let Ok(Place::Encoded { file, at, length, codec: Codec::Zlib, .. }) = self.place(chunk) else {
+                return None;
+            };
+            let wanted =
+                usize::try_from(length).ok().filter(|_| Zeros::are_possible(length, self.volume.chunk))?;
+            let mut bytes = vec![0; wanted];
+            self.files.get(file)?.read_at(at, &mut bytes).ok().map(|()| bytes)
+        };
+        let step = usize::try_from(count.div_ceil(SAMPLES)).unwrap_or(usize::MAX).max(1);
+        (0..count).step_by(step).filter_map(stored)
     }
 
     fn place(&self, chunk: u64) -> Result<Place> {
@@ -169,6 +192,12 @@ impl Chunks {
         let end = if next < table.count { table.entry(file.as_ref(), next)?.0 } else { table.stored_end };
         let length_max = self.volume.chunk.saturating_mul(2).saturating_add(1024);
         let length = end.checked_sub(at).filter(|length| (1..=length_max).contains(length));
+        let whole = unit.end.saturating_sub(unit.start) == self.volume.chunk;
+        if let Some(zeros) = self.zeros.as_ref().filter(|_| whole)
+            && length.is_some_and(|length| zeros.are_at(file.as_ref(), at, length))
+        {
+            return Ok(Place::Hole);
+        }
         let length = length.ok_or_else(|| {
             Error::corrupt(
                 table.entries_at,

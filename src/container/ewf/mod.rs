@@ -7,6 +7,7 @@ mod chunks;
 mod header;
 mod section;
 mod segments;
+mod zeros;
 
 use super::sparse::{Layout, Sparse};
 use super::{Facts, Format, Image, OpenOptions};

@@ -1,9 +1,9 @@
 //! Segment files and their sections.
 
-use crate::container::adler::adler32;
 use crate::error::{Error, Result};
 use crate::io::{Fields, ReadAt, read_vec};
 use crate::location::escape;
+use libdeflater::adler32;
 use std::ops::Range;
 
 /// First bytes of a segment.
