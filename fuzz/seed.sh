@@ -36,7 +36,7 @@ small() {
 
 for target in bz2 ewf gz qcow2 tar vdi vhd vhdx vmdk xz zst; do numbers container_$target 8; done
 numbers ext4 8
-numbers ntfs 5
+numbers ntfs 6
 numbers fat 5
 numbers volume 12
 numbers recognise 15

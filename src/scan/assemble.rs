@@ -12,7 +12,7 @@ use crate::leftover::{Leftover, Source};
 use crate::location::{State, escape};
 use crate::record::{Header, SCHEMA, VolumeFacts};
 use crate::rules::{Category, Verdict};
-use crate::sweep::{Ground, Land};
+use crate::sweep::{Candidate, Ground, Land};
 use std::collections::HashMap;
 use std::path::Path;
 
@@ -138,6 +138,7 @@ impl<'a> Assembler<'a> {
         if let Some(entry) = entry.filter(|entry| entry.state == EntryState::Deleted) {
             evidence.extend(entry.notes.iter().map(|note| escape(note.as_bytes())));
         }
+        evidence.extend(land.and_then(|land| about(land, candidate, known.as_ref()?)));
         let rule_remedy = rule.map(|rule| rule.remedy.as_str()).unwrap_or_default();
         let mut remedy = joined(rule_remedy, remedy::of(location.state, location.fs, special));
         if let Some(described) = described {
@@ -328,6 +329,14 @@ fn look_up(filesystem: &dyn FileSystem, id: EntryId) -> Known {
     let path = names.next();
     let special = entry.as_ref().and_then(|entry| Special::of(filesystem, entry, path.as_deref()));
     Known { entry, path, links: names.collect(), special }
+}
+
+/// What a place in the file system's own files is about.
+fn about(land: &Land, candidate: &Candidate, known: &Known) -> Option<String> {
+    let is_own = matches!(candidate.state, Some(State::Journal | State::Metadata));
+    let (id, stream) = candidate.entry.filter(|_| is_own && candidate.member.is_none())?;
+    let name = &known.entry.as_ref()?.streams.get(usize::from(stream))?.name;
+    land.filesystem.as_ref()?.about(id, name, candidate.file_offset?)
 }
 
 /// How reports call an entry.

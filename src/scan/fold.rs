@@ -236,7 +236,9 @@ fn fold_copies(candidates: Vec<Candidate>, ground: &Ground) -> Vec<Place> {
         (candidate.land, candidate.rule, candidate.secret.expose().to_vec(), phase(candidate, ground))
     };
     for candidate in rest {
-        if candidate.disk_offset.is_some() {
+        // What was put together out of more than one place of a record has no place of its own.
+        let is_resident = candidate.decoded && candidate.entry.is_some() && candidate.member.is_none();
+        if candidate.disk_offset.is_some() || is_resident {
             homes.entry(key(&candidate)).or_insert(places.len());
         }
         places.push(Place { candidate, copies: Vec::new() });

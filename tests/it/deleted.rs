@@ -140,8 +140,25 @@ fn what_later_files_took_is_gone_and_the_rest_is_found_and_said_to_be_a_rest() {
     assert_eq!(scanned.findings.len(), left);
 }
 
+#[test]
+fn what_only_the_log_of_ntfs_remembers_is_found_with_its_owner() {
+    let disk = fixture("ntfs/logged.img");
+    let scanned = scan(image(&disk).path(), &options());
+    let text = fs::read_to_string(testdata("ntfs/logged.jsonl")).unwrap();
+    let facts: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    for fact in &facts {
+        let found = of(&scanned.findings, fact["token"].as_str().unwrap());
+        assert_eq!(problem(fact, &found), None);
+        assert_eq!(found[0].place.version, fact["version"].as_u64(), "{fact}");
+        let is_former = found[0].evidence.iter().any(|line| line == "recovered from $LogFile");
+        assert_eq!(is_former, fact["state"] == "deleted", "{fact}: {:?}", found[0].evidence);
+    }
+    assert_eq!((scanned.findings.len(), facts.len()), (6, 6));
+    assert!(scanned.summary.coverage.is_whole() && scanned.gaps.is_empty(), "{:?}", scanned.gaps);
+}
+
 /// Volumes and disks of all areas that are small enough to be scanned in a moment.
-const IMAGES: [&str; 19] = [
+const IMAGES: [&str; 20] = [
     "canary/disk.raw",
     "content/nested.img",
     "ext4/deleted.img",
@@ -155,6 +172,7 @@ const IMAGES: [&str; 19] = [
     "ext4/reused.img",
     "ext4/unwritten.img",
     "ntfs/clusters512.img",
+    "ntfs/logged.img",
     "ntfs/mixed.img",
     "ntfs/planted.img",
     "ntfs/sectors4096.img",
