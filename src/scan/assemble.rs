@@ -5,7 +5,7 @@ use super::remedy;
 use super::special::Special;
 use super::{Disk, Engine, Options, Outside};
 use crate::detect::RuleFacts;
-use crate::filesystem::{Entry, EntryId, EntryNumber, EntryState, FileSystem, StreamName};
+use crate::filesystem::{Entry, EntryId, EntryNumber, EntryState, FileSystem, Layout, StreamName};
 use crate::finding::{Finding, Location, Secret};
 use crate::io::{Backing, ReadAt, read_vec};
 use crate::leftover::{Leftover, Source};
@@ -140,7 +140,9 @@ impl<'a> Assembler<'a> {
         }
         evidence.extend(land.and_then(|land| about(land, candidate, known.as_ref()?)));
         let rule_remedy = rule.map(|rule| rule.remedy.as_str()).unwrap_or_default();
-        let mut remedy = joined(rule_remedy, remedy::of(location.state, location.fs, special));
+        let stream = candidate.entry.and_then(|(_, stream)| entry?.streams.get(usize::from(stream)));
+        let in_record = stream.is_some_and(|stream| matches!(stream.layout, Layout::Resident { .. }));
+        let mut remedy = joined(rule_remedy, remedy::of(location.state, location.fs, special, in_record));
         if let Some(described) = described {
             evidence.push(described.evidence);
             remedy = format!("{} {rule_remedy}", described.remedy).trim_end().to_owned();
