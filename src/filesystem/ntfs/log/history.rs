@@ -17,7 +17,7 @@ use std::ops::{ControlFlow, Range};
 /// Operations that are kept of one log.
 const OPERATIONS_MAX: usize = 1 << 21;
 /// Former states of one record.
-const EARLIER_MAX: usize = 32;
+const EARLIER_MAX: u64 = 32;
 /// Former states of one volume.
 const STATES_MAX: usize = 1 << 14;
 
@@ -179,7 +179,7 @@ impl History {
             return;
         };
         let sequence = if record.in_use { record.sequence } else { before(record.sequence) };
-        if record.extends().is_some() || seen.kept >= EARLIER_MAX as u64 {
+        if record.extends().is_some() || seen.kept >= EARLIER_MAX {
             return;
         }
         let mut assembled = ntfs.assemble_alone(&record);
