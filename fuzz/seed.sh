@@ -53,6 +53,9 @@ for image in content/nested content/decoders/planted; do
     zstd -dqf "$data/$image.img.zst" -o "$work/image"
     debugfs -R "rdump / $work/content" "$work/image" 2> /dev/null
 done
+for file in "$data"/content/squashfs/*.squashfs.zst "$data"/content/*.hive.zst; do
+    zstd -dqf "$file" -o "$work/content/$(basename "$file" .zst)"
+done
 chmod -R u+rwX "$work/content"
 small "$work/content" content coded
 
