@@ -151,7 +151,7 @@ impl Log {
         let place = at.checked_add(u64::try_from(offset.checked_add(HEADER)?).ok()?)?;
         // Only what lies in this page is at the place that it counts to.
         let in_page = PAGE.saturating_sub(offset.saturating_add(HEADER));
-        Operation::parse(lsn, client, place, in_page)
+        Operation::parse(lsn, &client, place, in_page)
     }
 
     /// The operation that the byte at `offset` of the file belongs to.

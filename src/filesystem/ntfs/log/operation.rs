@@ -77,8 +77,8 @@ pub(super) struct Operation {
 impl Operation {
     /// Parses what the client has of the record `lsn`; `None` unless it is an operation on a file record.
     /// `client` lies at `place` of the log's file, its first `in_page` bytes in one piece.
-    pub(super) fn parse(lsn: u64, client: Vec<u8>, place: u64, in_page: usize) -> Option<Self> {
-        let fields = Fields::new("log record", &client, place);
+    pub(super) fn parse(lsn: u64, client: &[u8], place: u64, in_page: usize) -> Option<Self> {
+        let fields = Fields::new("log record", client, place);
         let half = |at: usize| fields.le_u16(at).ok();
         let payload = |at: usize| {
             let (offset, length) = (usize::from(half(at)?), usize::from(half(at.checked_add(2)?)?));
