@@ -36,7 +36,7 @@ small() {
 
 for target in bz2 ewf gz qcow2 tar vdi vhd vhdx vmdk xz zst; do numbers container_$target 8; done
 numbers ext4 8
-numbers ntfs 5
+numbers ntfs 6
 numbers fat 5
 numbers volume 12
 numbers recognise 15
@@ -52,6 +52,9 @@ small "$work/containers" container
 for image in content/nested content/decoders/planted; do
     zstd -dqf "$data/$image.img.zst" -o "$work/image"
     debugfs -R "rdump / $work/content" "$work/image" 2> /dev/null
+done
+for file in "$data"/content/squashfs/*.squashfs.zst "$data"/content/*.hive.zst; do
+    zstd -dqf "$file" -o "$work/content/$(basename "$file" .zst)"
 done
 chmod -R u+rwX "$work/content"
 small "$work/content" content coded

@@ -13,6 +13,7 @@ static SEEDS: LazyLock<Vec<common::Seed>> = LazyLock::new(|| {
         "ntfs/planted.img",
         "ntfs/mixed.img",
         "ntfs/table.img",
+        "ntfs/logged.img",
     ];
     names.map(common::seed).into()
 });

@@ -46,6 +46,8 @@ fn keys(hive: &Hive<'_>, content: &dyn ReadAt, trouble: &mut Option<Error>, visi
     let mut todo = vec![(hive.root_offset(), String::new(), 0_usize)];
     while let Some((offset, parent, depth)) = todo.pop() {
         if depth > DEPTH_MAX || !seen.insert(offset) {
+            let error = Error::corrupt(offset.into(), "hive", "each key once", "one again, or too deep");
+            keep::<()>(trouble, Err(error));
             continue;
         }
         let Some(key) = keep(trouble, hive.key(offset)) else { continue };

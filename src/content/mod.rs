@@ -30,6 +30,7 @@ mod ppmd;
 mod rpm;
 mod sevenz;
 mod sqlite;
+mod squashfs;
 mod tape;
 mod tar;
 pub mod written;
@@ -146,6 +147,7 @@ pub const DECODERS: &[Decoder] = &[
     hive::DECODER,
     journal::DECODER,
     keyfile::DECODER,
+    squashfs::DECODER,
     tar::DECODER,
     lzma::DECODER,
     zlib::DECODER,

@@ -125,6 +125,12 @@ pub trait FileSystem: Send + Sync + fmt::Debug {
         EntryId(number.number)
     }
 
+    /// What a place in a stream of the file system's own (journal, tables) is about, for a reader of a report;
+    /// `None` where that is not known.
+    fn about(&self, _entry: EntryId, _stream: &StreamName, _offset: u64) -> Option<String> {
+        None
+    }
+
     /// The root directory.
     fn root(&self) -> EntryId;
 

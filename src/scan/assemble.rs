@@ -5,14 +5,14 @@ use super::remedy;
 use super::special::Special;
 use super::{Disk, Engine, Options, Outside};
 use crate::detect::RuleFacts;
-use crate::filesystem::{Entry, EntryId, EntryNumber, EntryState, FileSystem, StreamName};
+use crate::filesystem::{Entry, EntryId, EntryNumber, EntryState, FileSystem, Layout, StreamName};
 use crate::finding::{Finding, Location, Secret};
 use crate::io::{Backing, ReadAt, read_vec};
 use crate::leftover::{Leftover, Source};
 use crate::location::{State, escape};
 use crate::record::{Header, SCHEMA, VolumeFacts};
 use crate::rules::{Category, Verdict};
-use crate::sweep::{Ground, Land};
+use crate::sweep::{Candidate, Ground, Land};
 use std::collections::HashMap;
 use std::path::Path;
 
@@ -138,8 +138,11 @@ impl<'a> Assembler<'a> {
         if let Some(entry) = entry.filter(|entry| entry.state == EntryState::Deleted) {
             evidence.extend(entry.notes.iter().map(|note| escape(note.as_bytes())));
         }
+        evidence.extend(land.and_then(|land| about(land, candidate, known.as_ref()?)));
         let rule_remedy = rule.map(|rule| rule.remedy.as_str()).unwrap_or_default();
-        let mut remedy = joined(rule_remedy, remedy::of(location.state, location.fs, special));
+        let stream = candidate.entry.and_then(|(_, stream)| entry?.streams.get(usize::from(stream)));
+        let in_record = stream.is_some_and(|stream| matches!(stream.layout, Layout::Resident { .. }));
+        let mut remedy = joined(rule_remedy, remedy::of(location.state, location.fs, special, in_record));
         if let Some(described) = described {
             evidence.push(described.evidence);
             remedy = format!("{} {rule_remedy}", described.remedy).trim_end().to_owned();
@@ -328,6 +331,14 @@ fn look_up(filesystem: &dyn FileSystem, id: EntryId) -> Known {
     let path = names.next();
     let special = entry.as_ref().and_then(|entry| Special::of(filesystem, entry, path.as_deref()));
     Known { entry, path, links: names.collect(), special }
+}
+
+/// What a place in the file system's own files is about.
+fn about(land: &Land, candidate: &Candidate, known: &Known) -> Option<String> {
+    let is_own = matches!(candidate.state, Some(State::Journal | State::Metadata));
+    let (id, stream) = candidate.entry.filter(|_| is_own && candidate.member.is_none())?;
+    let name = &known.entry.as_ref()?.streams.get(usize::from(stream))?.name;
+    land.filesystem.as_ref()?.about(id, name, candidate.file_offset?)
 }
 
 /// How reports call an entry.

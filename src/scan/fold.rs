@@ -90,16 +90,11 @@ fn drop_raw_twins(candidates: Vec<Candidate>) -> Vec<Candidate> {
 /// What is found in text without its escapes is mostly found in the text as it is, too: of two that start at one
 /// place the one counts that knows more, and of those that know as much the one as it is.
 fn drop_escaped_twins(candidates: Vec<Candidate>, rules: &[RuleFacts]) -> Vec<Candidate> {
-    // How deep in escapes a candidate was found, and the content around them.
+    // How deep in escapes a candidate was found, and its path without them.
     let outer = |one: &Candidate| -> (usize, String) {
-        let (mut depth, mut path) = (0_usize, one.member.as_deref().unwrap_or_default());
-        loop {
-            let (before, last) = path.rsplit_once("!/").unwrap_or(("", path));
-            if Form::named(last).is_none() {
-                return (depth, path.to_owned());
-            }
-            (depth, path) = (depth.saturating_add(1), before);
-        }
+        let parts = one.member.as_deref().unwrap_or_default().split("!/");
+        let (escapes, kept): (Vec<&str>, Vec<&str>) = parts.partition(|part| Form::named(part).is_some());
+        (escapes.len(), kept.join("!/"))
     };
     let outers: Vec<_> = candidates.iter().map(outer).collect();
     if outers.iter().all(|(depth, _)| *depth == 0) {
@@ -236,7 +231,9 @@ fn fold_copies(candidates: Vec<Candidate>, ground: &Ground) -> Vec<Place> {
         (candidate.land, candidate.rule, candidate.secret.expose().to_vec(), phase(candidate, ground))
     };
     for candidate in rest {
-        if candidate.disk_offset.is_some() {
+        // What was put together out of more than one place of a record has no place of its own.
+        let is_resident = candidate.decoded && candidate.entry.is_some() && candidate.member.is_none();
+        if candidate.disk_offset.is_some() || is_resident {
             homes.entry(key(&candidate)).or_insert(places.len());
         }
         places.push(Place { candidate, copies: Vec::new() });

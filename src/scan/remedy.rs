@@ -5,9 +5,20 @@ use crate::location::State;
 
 /// A sentence on what removes bytes in this state from this file system, beside what the rule says of the
 /// secret. `None` for content of files in use, where removing or cleaning the file is all there is to say.
-pub(super) fn of(state: Option<State>, fs: Option<&str>, special: Option<Special>) -> Option<&'static str> {
+///
+/// `in_record` says that the bytes lie in the entry's record, as attributes and small files do.
+pub(super) fn of(
+    state: Option<State>,
+    fs: Option<&str>,
+    special: Option<Special>,
+    in_record: bool,
+) -> Option<&'static str> {
     match special.filter(|_| matches!(state, Some(State::Allocated | State::Orphan | State::Swap))) {
         Some(special) => Some(of_special(special)),
+        None if state == Some(State::Deleted) && in_record => Some(
+            "It lies in a record of the file system's tables, or in a copy of one in its journal, which wiping \
+             free space does not reach: copy the files onto a volume made anew, then export the image.",
+        ),
         None => of_state(state?, fs),
     }
 }
@@ -45,8 +56,7 @@ fn of_state(state: State, fs: Option<&str>) -> Option<&'static str> {
         }
         State::Deleted | State::Unallocated if is_ntfs => {
             "It lies in free space, which deleting does not erase: overwrite free space (cipher /w or sdelete -z), \
-             then export the image anew; small files stay in their table's records until these are used again, \
-             and only a copy onto a volume made anew leaves those behind."
+             then export the image anew."
         }
         State::Deleted | State::Unallocated => {
             "It lies in free space, which deleting does not erase: overwrite free space, or copy the files onto a \
@@ -106,17 +116,22 @@ mod tests {
         ];
         let mut seen = std::collections::BTreeSet::new();
         for state in states {
-            assert!(seen.insert(of(Some(state), Some("ext4"), None).unwrap()), "{state:?}");
+            assert!(seen.insert(of(Some(state), Some("ext4"), None, false).unwrap()), "{state:?}");
         }
-        assert_eq!(of(Some(State::Allocated), Some("ext4"), None), None);
-        assert!(of(Some(State::Deleted), Some("ext4"), None).unwrap().contains("zerofree"));
-        assert!(of(Some(State::Unallocated), Some("ntfs"), None).unwrap().contains("sdelete"));
+        assert!(seen.insert(of(Some(State::Deleted), Some("ext4"), None, true).unwrap()));
+        assert_eq!(of(Some(State::Allocated), Some("ext4"), None, false), None);
+        assert!(of(Some(State::Deleted), Some("ext4"), None, false).unwrap().contains("zerofree"));
+        assert!(of(Some(State::Unallocated), Some("ntfs"), None, false).unwrap().contains("sdelete"));
         assert!(
-            of(Some(State::Allocated), Some("ext4"), Some(Special::SwapFile)).unwrap().contains("swapoff")
+            of(Some(State::Allocated), Some("ext4"), Some(Special::SwapFile), false)
+                .unwrap()
+                .contains("swapoff")
         );
         // A deleted swap file is free space first of all.
         assert!(
-            of(Some(State::Deleted), Some("ext4"), Some(Special::SwapFile)).unwrap().contains("zerofree")
+            of(Some(State::Deleted), Some("ext4"), Some(Special::SwapFile), false)
+                .unwrap()
+                .contains("zerofree")
         );
     }
 }

@@ -9,8 +9,9 @@ use crate::error::{Error, Kind, Result};
 use std::io::Read as _;
 use std::ops::Range;
 
-/// Text in text in text.
-const DEPTH_MAX: usize = 2;
+/// Text in text: a password in Base64 in the manifest of a release, which is packed and written as Base64 twice,
+/// lies three deep, with escapes between. Escapes count as well.
+pub(super) const DEPTH_MAX: usize = 4;
 /// Bytes around a place in which a run is looked for first, and then if it goes on.
 const NEAR: u64 = 64 << 10;
 const FAR: u64 = 1 << 20;
@@ -69,11 +70,17 @@ fn is_cut(content: &Content<'_>, range: &Range<usize>) -> bool {
 
 /// Handles the runs that touch `search` of content in memory.
 pub(super) fn inside(tools: &Tools<'_>, bench: &mut Bench, content: &Content<'_>, search: Range<usize>) {
-    if bench.coded_depth >= DEPTH_MAX {
-        return;
-    }
     let mut found = Vec::new();
     places(content.bytes, search, &mut found);
+    if bench.coded_depth >= DEPTH_MAX {
+        let run = found.iter().find_map(|&place| coded::look(content.bytes, place).1);
+        if let Some(run) = run {
+            let error = Error::new(Kind::LimitExceeded, "text in text, not read any deeper");
+            let cut = Cut { member: run.form.name().to_owned(), error };
+            bench.cuts.extend(gap(tools, content, &cut));
+        }
+        return;
+    }
     let mut done = 0;
     for place in found {
         if place >= done {

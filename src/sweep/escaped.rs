@@ -15,9 +15,6 @@ const REACH: u64 = 16 << 10;
 const PARTS: [u64; 3] = [2 * REACH, 1 << 20, 16 << 20];
 /// Bytes at an end of them, where the text goes on, in which nothing is looked for: a match might be cut there.
 const MARGIN: usize = 4 << 10;
-/// Escapes in escapes, and in bytes that are written as text.
-const DEPTH_MAX: usize = 2;
-
 /// A place beside which there is an escape.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Sight {
@@ -169,7 +166,7 @@ pub(super) fn physical(tools: &Tools<'_>, bench: &mut Bench, disk: u64, bytes: &
 
 /// Handles the places seen in content in memory.
 pub(super) fn inside(tools: &Tools<'_>, bench: &mut Bench, content: &Content<'_>, seen: &[Sight]) {
-    if bench.coded_depth >= DEPTH_MAX {
+    if bench.coded_depth >= coded::DEPTH_MAX {
         return;
     }
     let mut done = Done::default();

@@ -11,11 +11,15 @@ import os, re, shutil, subprocess, tempfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 BLOCK = 1024
-EXT_START, EXT_SIZE = 1 << 20, 12 << 20
-NTFS_START, NTFS_SIZE = 14 << 20, 8 << 20
-SWAP_START, SWAP_SIZE = 22 << 20, 512 << 10
+EXT_START, EXT_SIZE = 1 << 20, 14 << 20
+NTFS_START, NTFS_SIZE = 16 << 20, 8 << 20
+SWAP_START, SWAP_SIZE = 24 << 20, 512 << 10
 PAGE = 4096
-DISK_SIZE = 24 << 20
+DISK_SIZE = 26 << 20
+# A disk image in a file of the first partition.
+INNER, INNER_SIZE = 'vm/inner.img', 2 << 20
+# Bytes of an NTFS file that count as written.
+WRITTEN = 100_000
 
 
 def run(*command, **options):
@@ -53,11 +57,65 @@ def runs(state, volume, path, base, blocks, size=None):
     return lines
 
 
+def inner_image():
+    """The content of an image with a file system in it, and who owns its blocks: state, path, (logical block, block)
+    pairs, size where the last block has slack."""
+    root, image = tempfile.mkdtemp(), tempfile.NamedTemporaryFile(delete=False).name
+    for name, size in [('kept.txt', 3000), ('large.bin', 100_000)]:
+        open(os.path.join(root, name), 'wb').write(body(size))
+    with open(image, 'wb') as f:
+        f.truncate(INNER_SIZE)
+    run('mkfs.ext4', '-q', '-F', '-b', str(BLOCK), '-O', '^has_journal', '-m', '0', '-E', 'nodiscard', '-d', root, image)
+    shutil.rmtree(root)
+    small = tempfile.NamedTemporaryFile(delete=False)
+    small.write(body(40 * BLOCK)); small.close()
+    debugfs = lambda *commands: run('debugfs', '-w', '-f', '-', image, input='\n'.join(commands) + '\n')
+    debugfs('write %s gone.bin' % small.name, 'write %s reserved.bin' % small.name, 'fallocate /reserved.bin 40 59',
+            'set_inode_field /reserved.bin size %d' % (60 * BLOCK))
+    gone = extents(image, '/gone.bin')
+    debugfs('rm gone.bin')
+    owners = [('allocated', '/kept.txt', extents(image, '/kept.txt'), 3000),
+              ('allocated', '/large.bin', extents(image, '/large.bin'), 100_000),
+              ('allocated', '/reserved.bin', extents(image, '/reserved.bin'), None),
+              ('stale', '/reserved.bin', extents(image, '/reserved.bin', reserved=True), None),
+              ('deleted', '/gone.bin', gone, None)]
+    free = set(free_blocks(image)) - {block for _, block in gone}
+    owners.append(('unallocated', None, [(block, block) for block in sorted(free)], None))
+    content = bytearray(open(image, 'rb').read())
+    os.remove(image)
+    # Blocks of zeros would be holes of the file that the image lies in.
+    for state, _, blocks, _ in owners:
+        for _, block in blocks if state in ('stale', 'unallocated') else ():
+            content[block * BLOCK:(block + 1) * BLOCK] = body(BLOCK)
+    return bytes(content), owners
+
+
+def inner_lines(owners, image):
+    """The lines of the inner image: its blocks are those of the file that it lies in."""
+    outer = dict(extents(image, '/' + INNER))
+    lines = []
+    for state, path, blocks, size in owners:
+        assert blocks, (state, path)
+        placed = [(logical, outer[block]) for logical, block in blocks]
+        found = runs(state, 'p1:/%s!/whole' % INNER, path or '-', EXT_START, placed, size)
+        lines += found if path else [[*line[:3], '-', *line[4:]] for line in found]
+    return lines
+
+
+def free_blocks(image):
+    ranges = re.findall(r'Free blocks: (.*)', run('dumpe2fs', image))
+    return [block for first, last in re.findall(r'(\d+)(?:-(\d+))?', ' '.join(ranges))
+            for block in range(int(first), int(last or first) + 1)]
+
+
 def ext4(tree, image):
+    inner, owners = inner_image()
     root = tempfile.mkdtemp()
     for path, data in tree.items():
         os.makedirs(os.path.dirname(os.path.join(root, path)), exist_ok=True)
         open(os.path.join(root, path), 'wb').write(data)
+    os.makedirs(os.path.dirname(os.path.join(root, INNER)))
+    open(os.path.join(root, INNER), 'wb').write(inner)
     with open(image, 'wb') as f:
         f.truncate(EXT_SIZE)
     run('mkfs.ext4', '-q', '-F', '-b', str(BLOCK), '-J', 'size=1', '-E', 'nodiscard', '-d', root, image)
@@ -94,15 +152,13 @@ def ext4(tree, image):
     lines += runs('journal', 'p1', '-', EXT_START, extents(image, '<8>')[1:])
     # A token in the tree of a deleted file would break its checksum, and with it the file.
     trees = {block for block in tree_blocks(image, lost)}
-    free = []
-    for first, last in re.findall(r'(\d+)(?:-(\d+))?', ' '.join(re.findall(r'Free blocks: (.*)', run('dumpe2fs', image)))):
-        free += [block for block in range(int(first), int(last or first) + 1) if block not in trees]
+    free = [block for block in free_blocks(image) if block not in trees]
     for name, blocks in deleted.items():
         blocks = [(logical, block) for logical, block in blocks if block in set(free)]
         lines += runs('deleted', 'p1', '/' + name, EXT_START, blocks)
         free = sorted(set(free) - {block for _, block in blocks})
     lines += [[*line[:3], '-', *line[4:]] for line in runs('unallocated', 'p1', '-', EXT_START, [(b, b) for b in free])]
-    return lines
+    return lines + inner_lines(owners, image)
 
 
 def number(image, name):
@@ -171,9 +227,29 @@ def ntfs(tree, image):
         found = re.match(r'r/r (\d+)-128-(\d+):\t(.*)', line)
         if found and not found.group(3).startswith('$'):
             lines += ntfs_stream(image, found.group(1), found.group(2), '/' + found.group(3))
+    # Afterwards, since istat shows no clusters behind what is written.
+    shorten_written(image, 'dir2/file8.txt')
+    lines = [part for line in lines for part in (split_written(line) if line[2] == '/dir2/file8.txt' else [line])]
     free = [c for c in range(NTFS_SIZE // BLOCK - 1) if is_free(c) and c not in taken]
     lines += [[*line[:3], '-', *line[4:]] for line in runs('unallocated', 'p2', '-', NTFS_START, [(c, c) for c in free])]
     return lines
+
+
+def shorten_written(image, path):
+    """Makes a file's initialised size less than its size, as writing far behind the end does on Windows."""
+    inode = int(re.search(r'r/r (\d+)-128-\d+:\t%s' % path, run('fls', '-r', '-p', image)).group(1))
+    with open(image, 'r+b') as f:
+        f.seek(0x30)
+        # The table is in one piece, and the attribute in front of the first word that a fixup keeps.
+        place = int.from_bytes(f.read(8), 'little') * BLOCK + inode * 1024
+        f.seek(place)
+        record = f.read(510)
+        at = int.from_bytes(record[0x14:0x16], 'little')
+        while int.from_bytes(record[at:at + 4], 'little') != 0x80:
+            at += int.from_bytes(record[at + 4:at + 8], 'little')
+        assert record[at + 8] == 1
+        f.seek(place + at + 0x38)
+        f.write(WRITTEN.to_bytes(8, 'little'))
 
 
 def ntfs_stream(image, inode, attribute, path):
@@ -183,6 +259,16 @@ def ntfs_stream(image, inode, attribute, path):
         return []
     blocks = list(enumerate(int(c) for c in found.group(2).split()))
     return runs('allocated', 'p2', path, NTFS_START, blocks, int(found.group(1)))
+
+
+def split_written(line):
+    """What of a line is written, and what the file only reserves: slack as well."""
+    state, volume, path, offset, disk, length = line
+    if offset + length <= WRITTEN:
+        return [line]
+    kept = max(WRITTEN - offset, 0)
+    rest = ['stale', volume, path, offset + kept, disk + kept, length - kept]
+    return ([[state, volume, path, offset, disk, kept]] if kept else []) + [rest]
 
 
 def main():

@@ -63,6 +63,8 @@ def first(root):
     os.setxattr(root + '/attributes-large', 'user.key', body(600, (300, 'attribute in block')))
     put(root, '/gone/attribute', body(1030))
     os.setxattr(root + '/gone/attribute', 'user.key', b' ' + token('attribute of deleted') + b' ')
+    put(root, '/gone/attribute-large', body(100))
+    os.setxattr(root + '/gone/attribute-large', 'user.key', body(600, (300, 'attribute block of deleted')))
     put(root, '/core.417', b'\x7fELF\x02\x01\x01' + bytes(9) + struct.pack('<HH', 4, 62) + body(9000, (5000, 'core')))
     put(root, '/swapfile', bytes(64 * BLOCK))
     run('mkswap', '--pagesize', '4096', root + '/swapfile')
@@ -74,7 +76,7 @@ def first(root):
 
 def then(root):
     """What happens to it."""
-    for path in ['/gone/plain.txt', '/gone/large.bin', '/gone/attribute', '/gone-dir/sub/inside.txt']:
+    for path in ['/gone/plain.txt', '/gone/large.bin', '/gone/attribute', '/gone/attribute-large', '/gone-dir/sub/inside.txt']:
         os.remove(root + path)
     os.rmdir(root + '/gone-dir/sub')
     os.rmdir(root + '/gone-dir')
@@ -136,7 +138,8 @@ def make(name):
     # Attributes lie in tables, of which the journal has copies.
     for label, state, path in [('attribute in inode', 'allocated', '/attributes'),
                                ('attribute in block', 'allocated', '/attributes-large'),
-                               ('attribute of deleted', 'deleted', '/gone/attribute')]:
+                               ('attribute of deleted', 'deleted', '/gone/attribute'),
+                               ('attribute block of deleted', 'deleted', '/gone/attribute-large')]:
         expect(label, state, path, stream='xattr:user.key', copies=True)
     for label, path in [('deleted', '/gone/plain.txt'), ('deleted start', '/gone/large.bin'),
                         ('deleted end', '/gone/large.bin'), ('deleted directory', '/gone-dir/sub/inside.txt'),
@@ -181,7 +184,33 @@ def overwritten():
     shutil.rmtree(work)
 
 
+def inline():
+    """Files in directories that keep their names in the inode, removed with them."""
+    work = tempfile.mkdtemp()
+    image, mount = os.path.join(work, 'image'), os.path.join(work, 'mount')
+    os.mkdir(mount)
+    with open(image, 'wb') as file:
+        file.truncate(4 << 20)
+    run('mke2fs', '-q', '-F', '-t', 'ext4', '-b', str(BLOCK), '-I', '256', '-O', 'inline_data', '-J', 'size=1', image)
+    run('mount', '-o', 'loop,commit=300', image, mount)
+    # The second has more names than fit beside the first ones: the rest is an attribute.
+    paths = ['/gone/sub/one.txt'] + ['/many/file number %d.txt' % n for n in range(5)]
+    for path in paths:
+        put(mount, path, body(2000, (700, path)))
+    os.sync()
+    for directory in ['/gone', '/many']:
+        shutil.rmtree(mount + directory)
+    run('umount', mount)
+    with open(os.path.join(HERE, 'inline-gone.jsonl'), 'w') as file:
+        for path in paths:
+            file.write(json.dumps({'token': token(path).decode(), 'state': 'deleted', 'path': path, 'file_offset': 700,
+                                   'stream': None, 'copies': None}) + '\n')
+    run('zstd', '-q', '-f', '-19', image, '-o', os.path.join(HERE, 'inline-gone.img.zst'))
+    shutil.rmtree(work)
+
+
 make('planted')
 overwritten()
+inline()
 PLANTING.planted = False
 make('control')

@@ -5,7 +5,7 @@
 use crate::support::{fixture, image, scan, testdata, token};
 use residue::location::{State, unescape};
 use residue::scan::Options;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 const BLOCK: u64 = 1024;
 
@@ -88,6 +88,13 @@ fn every_blocks_token_is_found_once_under_its_owner() {
     let mut disk = fixture("canary/disk.raw");
     let planted = plant(&mut disk, &map());
     assert!(planted.len() > 15_000, "{} blocks in the map", planted.len());
+    let kinds: BTreeSet<_> =
+        planted.values().map(|(state, volume, ..)| (state.as_str(), volume.as_str())).collect();
+    for volume in ["p1", "p2", "p1:/vm/inner.img!/whole"] {
+        for state in ["allocated", "deleted", "slack", "stale", "unallocated"] {
+            assert!(kinds.contains(&(state, volume)), "nothing is {state} on {volume}");
+        }
+    }
     let file = image(&disk);
     let options = Options {
         show_secrets: true,

@@ -6,7 +6,7 @@ use residue::content::{self, Limits};
 use residue::coverage::GapKind;
 use residue::error::Kind;
 use residue::scan::Options;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read as _;
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -230,6 +230,128 @@ fn pages_that_name_one_another_in_a_circle_are_read_once() {
     assert!(cuts.contains(&Kind::Corrupt), "{cuts:?}");
 }
 
+/// Scans a folder that holds one file.
+fn scan_file(name: &str, content: &[u8]) -> Scanned {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join(name), content).unwrap();
+    scan(folder.path(), &tokens_only(1, 1 << 20))
+}
+
+#[test]
+fn values_of_a_hive_in_segments_are_read_over_their_seams() {
+    let scanned = scan_file("long.hive", &fixture("content/segments.hive"));
+    let expected = [("/long.hive", "Long", "CAY"), ("/long.hive", "Long/bytes", "PYK")];
+    let expected = expected.map(|(path, member, end)| (path.into(), member.into(), end.into()));
+    assert_eq!(found(&scanned), BTreeSet::from(expected));
+}
+
+/// Members of content by path, and what was cut.
+fn members(content: &[u8]) -> (BTreeMap<String, Vec<u8>>, Vec<String>) {
+    let decoder = content::recognise(&content[..content.len().min(content::HEAD)]).unwrap();
+    let mut members = BTreeMap::new();
+    let cuts = content::decode(&content.to_vec(), decoder, &Limits::default(), &mut |inner, reader| {
+        let mut bytes = Vec::new();
+        let read = reader.read_to_end(&mut bytes);
+        members.insert(inner.path.to_owned(), bytes);
+        read.map(drop).map_err(|error| residue::error::Error::new(Kind::Corrupt, error.to_string()))
+    });
+    (members, cuts.iter().map(|cut| cut.error.to_string()).collect())
+}
+
+const SQUASHFS: [&str; 5] = ["gzip", "xz", "lz4", "zstd", "stored"];
+
+#[test]
+fn files_of_squashfs_are_those_that_were_packed() {
+    let (packed, _) = members(&fixture("content/squashfs/root.tar"));
+    // Of two names of one file the image's order says which one counts.
+    let expected: BTreeMap<_, _> = packed
+        .into_iter()
+        .filter_map(|(path, bytes)| Some((path.strip_prefix("root/")?.to_owned(), bytes)))
+        .filter(|(path, _)| path != "etc/small.too")
+        .collect();
+    assert!(expected.len() > 300 && expected["var/holes.bin"].len() > 12_288);
+    for form in SQUASHFS {
+        let (found, cuts) = members(&fixture(&format!("content/squashfs/{form}.squashfs")));
+        assert_eq!(cuts, Vec::<String>::new(), "{form}");
+        assert!(found == expected, "{form}: {:?}", found.keys().take(9).collect::<Vec<_>>());
+        let scanned = scan_file("app.snap", &fixture(&format!("content/squashfs/{form}.squashfs")));
+        let mut ends: Vec<_> =
+            scanned.findings.iter().map(|f| f.secret_shown.as_deref().unwrap()[18..].to_owned()).collect();
+        ends.sort();
+        ends.dedup();
+        assert_eq!(ends, ["AA", "AB", "AC", "AD", "AE", "AF"], "{form}");
+    }
+    let (found, cuts) = members(&fixture("content/squashfs/lzo.squashfs"));
+    assert_eq!((found.len(), cuts), (0, vec!["unsupported: squashfs: packed with LZO".to_owned()]));
+}
+
+#[test]
+fn damage_to_squashfs_costs_what_it_hits_and_is_said() {
+    for form in SQUASHFS {
+        let image = fixture(&format!("content/squashfs/{form}.squashfs"));
+        let (whole, _) = members(&image);
+        for round in 1..=18_u64 {
+            let mut random = Random(round.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
+            let mut damaged = image.clone();
+            if round % 6 == 0 {
+                damaged.truncate(96 + random.below(image.len() - 96));
+            }
+            for _ in 0..round % 6 {
+                let at = 30 + random.below(damaged.len() - 30);
+                damaged[at] = u8::try_from(random.below(256)).unwrap();
+            }
+            let started = std::time::Instant::now();
+            let (found, cuts) = members(&damaged);
+            assert!(started.elapsed() < Duration::from_secs(10), "{form} round {round}");
+            let lost = whole.iter().any(|(path, bytes)| found.get(path) != Some(bytes));
+            // Bytes that are stored as they are have no checksum, and names none at all.
+            let is_silent = form == "stored" || form == "lz4" || found.len() >= whole.len();
+            assert!(!lost || !cuts.is_empty() || is_silent, "{form} round {round}: {} files", found.len());
+        }
+    }
+}
+
+fn base64(content: &[u8]) -> String {
+    data_encoding::BASE64.encode(content)
+}
+
+#[test]
+fn the_secrets_of_a_release_that_is_packed_and_written_as_base64_twice_are_found() {
+    let secret =
+        base64(b"# settings of the application\nkey = AKIAFOAE25GOJIZGVCAY\n# end of the settings\n");
+    let manifest =
+        format!("{{\"manifest\":\"apiVersion: v1\\nkind: Secret\\ndata:\\n  settings: {secret}\\n\"}}");
+    let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+    std::io::Write::write_all(&mut packed, manifest.as_bytes()).unwrap();
+    let release = base64(base64(&packed.finish().unwrap()).as_bytes());
+    let scanned = scan_file("release.yaml", format!("data:\n  release: {release}\n").as_bytes());
+    let found = found(&scanned);
+    let [(path, member, end)] = &found.iter().collect::<Vec<_>>()[..] else { panic!("{found:?}") };
+    assert_eq!((path.as_str(), end.as_str()), ("/release.yaml", "CAY"));
+    assert!(member.starts_with("base64!/base64@") && member.ends_with("!/base64"), "{member}");
+    assert!(member.contains("!/gzip!/"), "{member}");
+}
+
+#[test]
+fn text_in_text_ends_at_a_depth_and_says_so() {
+    let at_depth = |depth: usize| {
+        let text = String::from("some text in front of the key AKIAFOAE25GOJIZGVCAY and some behind it");
+        let text = (0..depth).fold(text, |text, _| base64(text.as_bytes()));
+        let scanned = scan_file("deep.txt", format!("value: {text}\n").as_bytes());
+        let cut = scanned
+            .gaps
+            .iter()
+            .any(|gap| gap.kind == GapKind::Limited && gap.reason.contains("text in text"));
+        (scanned.findings.len(), cut)
+    };
+    for depth in 0..=4 {
+        assert_eq!(at_depth(depth), (1, false), "{depth}");
+    }
+    for depth in [5, 6, 20] {
+        assert_eq!(at_depth(depth), (0, true), "{depth}");
+    }
+}
+
 #[test]
 fn keys_of_a_hive_that_contain_themselves_are_read_once() {
     let mut hive = file_with(b"regf");
@@ -243,8 +365,9 @@ fn keys_of_a_hive_that_contain_themselves_are_read_once() {
     for at in lists {
         hive[at + 8..at + 12].copy_from_slice(&root);
     }
-    let (out, _) = decode(&hive);
+    let (out, cuts) = decode(&hive);
     assert!(out < hive.len() as u64, "{out}");
+    assert!(cuts.contains(&Kind::Corrupt), "{cuts:?}");
 }
 
 #[test]

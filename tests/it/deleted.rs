@@ -66,6 +66,42 @@ fn every_token_is_found_once_with_its_state_and_owner() {
     }
 }
 
+/// What removes a token: a word of the remedy of its place, which those of other places do not have.
+fn remedy(volume: &str, fact: &Value) -> Option<&'static str> {
+    let path = fact["path"].as_str().unwrap_or_default();
+    let in_record = fact["stream"].as_str().is_some_and(|stream| stream.starts_with("xattr:"))
+        || fact["label"] == "deleted resident";
+    Some(match (volume, fact["state"].as_str().unwrap()) {
+        (_, "deleted") if in_record => "a record of the file system's tables",
+        ("ext4", "deleted" | "unallocated") => "zerofree on the unmounted file system",
+        ("ntfs", "deleted" | "unallocated") => "cipher /w or sdelete -z",
+        (_, "slack") => "behind the end of what uses the block",
+        (_, "stale") => "blocks that a file reserves",
+        ("ntfs", "journal") => "It lies in the journal: clean up, then copy",
+        ("ext4", "swap") => "a swap file: turn it off (swapoff)",
+        ("ntfs", "swap") => "the page file",
+        (_, "allocated") if path.contains("core.") || path.ends_with(".dmp") => "a memory dump",
+        (_, "allocated") => return None,
+        other => panic!("{other:?}"),
+    })
+}
+
+#[test]
+fn each_place_has_its_own_remedy_and_no_other() {
+    for volume in VOLUMES {
+        let scanned = scan(image(&fixture(&format!("{volume}/planted.img"))).path(), &options());
+        let facts = truth(volume);
+        let words: std::collections::BTreeSet<_> =
+            facts.iter().filter_map(|fact| remedy(volume, fact)).collect();
+        assert!(words.len() > 4, "{volume}: {words:?}");
+        for fact in &facts {
+            let said = &of(&scanned.findings, fact["token"].as_str().unwrap())[0].remedy;
+            let found: Vec<_> = words.iter().copied().filter(|word| said.contains(word)).collect();
+            assert_eq!(found, Vec::from_iter(remedy(volume, fact)), "{volume} {fact}: {said}");
+        }
+    }
+}
+
 #[test]
 fn the_twins_without_tokens_are_silent() {
     for volume in VOLUMES {
@@ -140,8 +176,37 @@ fn what_later_files_took_is_gone_and_the_rest_is_found_and_said_to_be_a_rest() {
     assert_eq!(scanned.findings.len(), left);
 }
 
+#[test]
+fn files_of_directories_that_kept_their_names_in_the_inode_have_a_path() {
+    let scanned = scan(image(&fixture("ext4/inline-gone.img")).path(), &options());
+    let text = fs::read_to_string(testdata("ext4/inline-gone.jsonl")).unwrap();
+    let facts: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let problems: Vec<_> = facts
+        .iter()
+        .filter_map(|fact| problem(fact, &of(&scanned.findings, fact["token"].as_str().unwrap())))
+        .collect();
+    assert!(facts.len() > 5 && problems.is_empty(), "{}", problems.join("\n"));
+}
+
+#[test]
+fn what_only_the_log_of_ntfs_remembers_is_found_with_its_owner() {
+    let disk = fixture("ntfs/logged.img");
+    let scanned = scan(image(&disk).path(), &options());
+    let text = fs::read_to_string(testdata("ntfs/logged.jsonl")).unwrap();
+    let facts: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    for fact in &facts {
+        let found = of(&scanned.findings, fact["token"].as_str().unwrap());
+        assert_eq!(problem(fact, &found), None);
+        assert_eq!(found[0].place.version, fact["version"].as_u64(), "{fact}");
+        let is_former = found[0].evidence.iter().any(|line| line == "recovered from $LogFile");
+        assert_eq!(is_former, fact["state"] == "deleted", "{fact}: {:?}", found[0].evidence);
+    }
+    assert_eq!((scanned.findings.len(), facts.len()), (6, 6));
+    assert!(scanned.summary.coverage.is_whole() && scanned.gaps.is_empty(), "{:?}", scanned.gaps);
+}
+
 /// Volumes and disks of all areas that are small enough to be scanned in a moment.
-const IMAGES: [&str; 19] = [
+const IMAGES: [&str; 20] = [
     "canary/disk.raw",
     "content/nested.img",
     "ext4/deleted.img",
@@ -155,6 +220,7 @@ const IMAGES: [&str; 19] = [
     "ext4/reused.img",
     "ext4/unwritten.img",
     "ntfs/clusters512.img",
+    "ntfs/logged.img",
     "ntfs/mixed.img",
     "ntfs/planted.img",
     "ntfs/sectors4096.img",
@@ -260,7 +326,8 @@ fn cat_opens_deleted_files_by_path_and_slack_behind_a_file() {
     let gone = cat(&["/gone-dir/sub/inside.txt"]);
     assert_eq!(gone.stdout.len(), 2000, "{gone:?}");
     // A part of this one is another file's by now, and is an error, not zeros.
-    let part = cat(&["/gone/plain.txt"]);
+    fs::write(folder.path().join("over.img"), fixture("ext4/overwritten.img")).unwrap();
+    let part = program(folder.path(), &["cat", "over.img", "/gone/large.bin"]);
     assert_eq!(part.status.code(), Some(2), "{part:?}");
     let token = |label: &str| {
         let facts = truth("ext4");

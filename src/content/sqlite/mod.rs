@@ -117,6 +117,9 @@ impl Walk<'_> {
         let mut todo = vec![(root, 0)];
         while let Some((number, depth)) = todo.pop() {
             if depth > DEPTH_MAX || !self.seen.first(number) {
+                let found = format!("page {number} again, or too deep");
+                let error = Error::corrupt(0, "b-tree", "each page once", found);
+                self.troubles.keep::<()>(Err(error));
                 continue;
             }
             let page = self.pages.page(number);

@@ -14,6 +14,7 @@ use super::free::{self, Free, Remains};
 use super::groups::table_blocks;
 use super::inode::Inode;
 use super::journal::{self, Tag};
+use super::listing;
 use super::map::{BlockMap, Budget};
 use super::replay::Journal;
 use super::xattr;
@@ -42,6 +43,8 @@ pub(super) struct FormerInode {
     pub(super) missing: Vec<Range<u64>>,
     /// Blocks that a directory had, whoever has them by now: the journal holds them as they were.
     pub(super) home: Vec<Range<u64>>,
+    /// For a directory that kept its names in the inode: these bytes, and where they lie on the volume.
+    pub(super) inline: Vec<(Vec<u8>, u64)>,
 }
 
 /// An old copy of a block.
@@ -173,6 +176,8 @@ struct Version {
     /// Volume offset of the copy of the record.
     place: u64,
     map: BlockMap,
+    /// The block of its attributes, and where that stood then.
+    attributes: Option<(u64, u64)>,
     then: Then,
     deleted: Option<jiff::Timestamp>,
 }
@@ -278,6 +283,7 @@ impl<'a> Search<'a> {
     fn keep(&mut self, age: u32, inode: &Inode<'_>, then: Then, deleted: Option<jiff::Timestamp>) {
         let (number, generation) = (inode.number, inode.generation());
         let bytes = inode.bytes.to_vec();
+        let attributes = self.attributes(inode).filter(|_| then != Then::Live);
         let known = self.found.entry((number, generation)).or_default();
         if let Some(known) = known.last_mut()
             && known.bytes.get(..inode::ORIGINAL) == bytes.get(..inode::ORIGINAL)
@@ -299,7 +305,8 @@ impl<'a> Search<'a> {
             free::distrust(&mut map, &self.fs.blocks, &is_own);
         }
         map.nodes = Vec::new();
-        let version = Version { age, number, generation, bytes, place: inode.place, map, then, deleted };
+        let place = inode.place;
+        let version = Version { age, number, generation, bytes, place, map, attributes, then, deleted };
         // A tree that is being cut back says less than the copy before it.
         if has_map && version.map.runs.is_empty() || then == Then::Live && !version.is_left(self.free) {
             return;
@@ -320,6 +327,18 @@ impl<'a> Search<'a> {
     }
 }
 
+impl Search<'_> {
+    /// The block of an inode's attributes, and the block that holds it as it was: the block itself where nobody
+    /// else has or had it since, or a copy in the journal.
+    fn attributes(&self, inode: &Inode<'_>) -> Option<(u64, u64)> {
+        let block = Some(inode.attribute_block()).filter(|&block| block != 0)?;
+        let copy = self.past.overlay().get(&block).filter(|copy| !copy.escaped).map(|copy| copy.block);
+        let read = |block: u64| self.fs.blocks.read(block).ok();
+        let is_left = self.free.has(block) && copy.is_none_or(|copy| read(copy) == read(block));
+        if is_left { Some((block, block)) } else { Some((block, copy?)) }
+    }
+}
+
 impl Version {
     /// Whether any of its blocks is free by now.
     fn is_left(&self, free: &Free) -> bool {
@@ -334,6 +353,8 @@ fn had_content(fs: &Ext4, inode: &Inode<'_>) -> bool {
         && inode.number <= fs.superblock.inodes
         && matches!(inode.kind(), EntryKind::File | EntryKind::Symlink | EntryKind::Directory)
         && inode.size(&fs.superblock) > 0
+        // An inline directory keeps its size when it is removed, and none of its names.
+        && (inode.kind() != EntryKind::Directory || inode.links() > 0)
         && inode.checksum_ok(&fs.superblock)
 }
 
@@ -367,21 +388,27 @@ fn recover(fs: &Ext4, id: EntryId, version: &Version, remains: &Remains, latest:
         links: inode.links().into(),
         times,
         owner: inode.owner(),
-        streams: streams(fs, &inode, remains),
+        streams: streams(fs, &inode, remains, version.attributes),
         notes,
         ..Entry::default()
     };
     let runs = version.map.runs.iter().filter(|_| entry.kind == EntryKind::Directory);
     let home = runs.map(|run| run.physical..run.physical.saturating_add(run.count)).collect();
-    FormerInode { entry, is_live: version.then == Then::Live, age: version.age, missing, home }
+    let inline = if entry.kind == EntryKind::Directory { listing::pieces(fs, &inode) } else { Vec::new() };
+    FormerInode { entry, is_live: version.then == Then::Live, age: version.age, missing, home, inline }
 }
 
 /// Note on everything that comes from the journal.
 const NOTE: &str = "recovered from the journal";
 
-/// The content, and the attributes inside the record: a block of attributes may have been used again.
-fn streams(fs: &Ext4, inode: &Inode<'_>, remains: &Remains) -> Vec<Stream> {
-    let attributes = xattr::in_record(fs, inode);
+/// The content, and the attributes: those inside the record, and those of a block where it is still there.
+fn streams(
+    fs: &Ext4,
+    inode: &Inode<'_>,
+    remains: &Remains,
+    attribute_block: Option<(u64, u64)>,
+) -> Vec<Stream> {
+    let mut attributes = xattr::in_record(fs, inode);
     let encrypted = inode.has(inode::flags::ENCRYPT) && inode.kind() != EntryKind::Directory;
     let mut size = inode.size(&fs.superblock);
     let layout = if describe::has_map(fs, inode) {
@@ -394,6 +421,9 @@ fn streams(fs: &Ext4, inode: &Inode<'_>, remains: &Remains) -> Vec<Stream> {
         Layout::Resident { bytes, place }
     };
     let mut streams = vec![Stream { name: StreamName::Data, size, initialised: size, layout }];
+    attributes
+        .all
+        .extend(attribute_block.into_iter().flat_map(|(block, copy)| xattr::in_copy(fs, block, copy)));
     for attribute in attributes.all.into_iter().filter(|attribute| !attribute.is_inline_data()) {
         if let xattr::Value::Here { bytes, place } = attribute.value {
             let size = u64::try_from(bytes.len()).unwrap_or(0);

@@ -103,3 +103,21 @@ fn inline(fs: &Ext4, inode: &Inode<'_>, format: Format, visit: Visit<'_>) -> Lis
     }
     listed
 }
+
+/// The pieces of an inline directory that is gone, as far as they stand in the record itself, and where.
+pub(super) fn pieces(fs: &Ext4, inode: &Inode<'_>) -> Vec<(Vec<u8>, u64)> {
+    if !inode.has(flags::INLINE_DATA) {
+        return Vec::new();
+    }
+    let area = inode.block_area().get(INLINE_PARENT..).unwrap_or_default();
+    let skipped = u64::try_from(BLOCK_AREA_AT.saturating_add(INLINE_PARENT)).unwrap_or(0);
+    let mut pieces = vec![(area.to_vec(), inode.place.saturating_add(skipped))];
+    for attribute in xattr::in_record(fs, inode).all {
+        if attribute.is_inline_data()
+            && let Value::Here { bytes, place } = attribute.value
+        {
+            pieces.push((bytes, place));
+        }
+    }
+    pieces
+}

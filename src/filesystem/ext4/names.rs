@@ -249,6 +249,17 @@ struct OldBlocks {
     nameless: HashMap<u32, Vec<(u64, u32)>>,
     /// Copies with the id of the directory that their block belonged to.
     copies: Vec<(OldCopy, u64)>,
+    /// What directories that are gone kept in their inodes.
+    inline: Vec<Inline>,
+}
+
+/// Names that an old copy of an inode holds.
+#[derive(Debug)]
+struct Inline {
+    age: u32,
+    directory: u64,
+    bytes: Vec<u8>,
+    place: u64,
 }
 
 impl OldBlocks {
@@ -285,6 +296,13 @@ impl OldBlocks {
         for found in former.all().filter(|found| !found.is_live) {
             let id = found.entry.id.0;
             self.want(id, found.age);
+            let pieces = found.inline.iter().cloned();
+            self.inline.extend(pieces.map(|(bytes, place)| Inline {
+                age: found.age,
+                directory: id,
+                bytes,
+                place,
+            }));
             for home in &found.home {
                 // Later copies are those of whoever had the block then.
                 self.take(home.clone(), (id, found.age), former);
@@ -296,22 +314,33 @@ impl OldBlocks {
     fn read(mut self, fs: &Ext4) -> BTreeMap<u64, Vec<FormerLink>> {
         let format = Format::new(&fs.superblock, false);
         self.copies.sort_unstable_by_key(|(copy, parent)| (copy.age, copy.block, *parent));
+        self.inline.sort_by_key(|inline| inline.age);
         let (mut latest, mut removed) = (Latest::default(), Latest::default());
-        for (copy, parent) in &self.copies {
-            let Ok(bytes) = fs.blocks.read(copy.block) else { continue };
-            let block = Fields::new("directory block", &bytes, fs.blocks.to_bytes(copy.block));
+        let mut add = |age: u32, parent: u64, block: &Fields<'_>| {
             // What follows a damaged record of an old copy is lost with it.
-            let _rest = directory::records(&block, format, &mut |record| {
+            let _rest = directory::records(block, format, &mut |record| {
                 // A name in the space behind others was removed before this copy was made: the second best.
                 let known = if record.removed { &mut removed } else { &mut latest };
                 let wanted = self.nameless.get(&record.inode).map(Vec::as_slice).unwrap_or_default();
                 let is_name = is_name(&record, false);
-                for (id, _) in wanted.iter().filter(|(_, limit)| is_name && copy.age <= *limit) {
-                    let link = FormerLink { parent: *parent, place: block.offset(record.at) };
-                    known.add(*id, copy.age, link);
+                for (id, _) in wanted.iter().filter(|(_, limit)| is_name && age <= *limit) {
+                    let link = FormerLink { parent, place: block.offset(record.at) };
+                    known.add(*id, age, link);
                 }
                 ControlFlow::Continue(())
             });
+        };
+        let mut inline = self.inline.iter().peekable();
+        for (copy, parent) in &self.copies {
+            // Ages have to come in ascending order.
+            while let Some(next) = inline.next_if(|next| next.age <= copy.age) {
+                add(next.age, next.directory, &Fields::new("inline directory", &next.bytes, next.place));
+            }
+            let Ok(bytes) = fs.blocks.read(copy.block) else { continue };
+            add(copy.age, *parent, &Fields::new("directory block", &bytes, fs.blocks.to_bytes(copy.block)));
+        }
+        for next in inline {
+            add(next.age, next.directory, &Fields::new("inline directory", &next.bytes, next.place));
         }
         removed.0.extend(latest.0);
         removed.0.into_iter().map(|(id, (_, links))| (id, links)).collect()

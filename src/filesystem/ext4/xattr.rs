@@ -82,8 +82,20 @@ pub(super) fn in_record(fs: &Ext4, inode: &Inode<'_>) -> Attributes {
 
 fn in_block(fs: &Ext4, block: u64, found: &mut Attributes) -> Result<()> {
     let bytes = fs.blocks.read(block)?;
-    let place = fs.blocks.current_place(fs.blocks.to_bytes(block));
-    let fields = Fields::new("block of extended attributes", &bytes, place);
+    in_bytes(fs, block, (&bytes, fs.blocks.current_place(fs.blocks.to_bytes(block))), found)
+}
+
+/// Reads the attributes of a block that is gone, out of the block `copy`, where that still holds it.
+pub(super) fn in_copy(fs: &Ext4, block: u64, copy: u64) -> Vec<Attribute> {
+    let mut found = Attributes::default();
+    let Ok(bytes) = fs.blocks.read(copy) else { return Vec::new() };
+    let read = in_bytes(fs, block, (&bytes, fs.blocks.to_bytes(copy)), &mut found);
+    if read.is_ok() && !found.wrong_checksum { found.all } else { Vec::new() }
+}
+
+/// Reads the attributes of a block, whose bytes lie at `place`.
+fn in_bytes(fs: &Ext4, block: u64, (bytes, place): (&[u8], u64), found: &mut Attributes) -> Result<()> {
+    let fields = Fields::new("block of extended attributes", bytes, place);
     let magic = fields.le_u32(0)?;
     if magic != MAGIC {
         let shown = format_args!("{magic:#x}");

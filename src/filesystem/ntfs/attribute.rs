@@ -16,7 +16,7 @@ pub(super) mod code {
     pub(in super::super) const EA: u32 = 0xe0;
     pub(in super::super) const LOGGED_UTILITY_STREAM: u32 = 0x100;
     /// Marks the end of a record's attributes.
-    pub(super) const END: u32 = 0xffff_ffff;
+    pub(in super::super) const END: u32 = 0xffff_ffff;
 }
 
 /// Low byte of the flags: compressed, and how (1 = LZNT1).

@@ -13,6 +13,7 @@ mod compressed;
 mod content;
 mod former;
 mod index;
+mod log;
 mod mft;
 mod name;
 mod overwritten;
@@ -27,7 +28,10 @@ mod usn;
 mod volume_information;
 mod wof;
 
-use super::{DirEntry, Entry, EntryId, EntryState, Facts, FileSystem, Kind, Layout, Paths, Recognised, Role};
+use super::{
+    DirEntry, Entry, EntryId, EntryNumber, EntryState, Facts, FileSystem, Kind, Layout, Paths, Recognised,
+    Role,
+};
 use super::{StreamName, Walked};
 use crate::error::{Error, Kind as ErrorKind, Result};
 use crate::io::ReadAt;
@@ -37,6 +41,7 @@ use boot::Geometry;
 use compressed::Compressed;
 use content::{Clusters, Resident};
 use index::Index;
+use log::History;
 use mft::Mft;
 use overwritten::Free;
 use record::{Record, Reference};
@@ -98,6 +103,7 @@ struct Ntfs {
     upcase: OnceLock<UpCase>,
     free: OnceLock<Free>,
     changes: OnceLock<Changes>,
+    history: OnceLock<History>,
     directories: paths::Directories,
 }
 
@@ -141,6 +147,7 @@ impl Ntfs {
             upcase: OnceLock::new(),
             free: OnceLock::new(),
             changes: OnceLock::new(),
+            history: OnceLock::new(),
             directories: paths::Directories::default(),
         };
         let mut facts = std::mem::take(&mut ntfs.facts);
@@ -180,6 +187,14 @@ impl Ntfs {
             };
             // Most volumes have none; the walk reports one that is damaged.
             read().unwrap_or_default()
+        })
+    }
+
+    /// What the log remembers of records; nothing where there is none.
+    fn history(&self) -> &History {
+        self.history.get_or_init(|| {
+            let log = self.assembled(LOG_FILE).ok();
+            log.and_then(|log| History::read(self, &log.entry)).unwrap_or_default()
         })
     }
 
@@ -258,6 +273,13 @@ impl Ntfs {
 
     /// The entry that starts at the record `number`.
     fn assembled(&self, number: u64) -> Result<Assembled> {
+        if number > u64::from(u32::MAX) {
+            let former = self.history().assembled(self, number);
+            return former.ok_or_else(|| {
+                let shown = self.number(EntryId(number));
+                Error::new(ErrorKind::NotFound, format!("record {shown}: the log knows no such state"))
+            });
+        }
         self.with_record(number, |record| {
             if let Some(base) = record.extends()
                 && self.index().is_joined(base, record.in_use)
@@ -267,6 +289,15 @@ impl Ntfs {
             }
             Ok(self.assemble(record, &mut Budget::default()))
         })
+    }
+
+    /// What one record says of its entry, without the records that extend it.
+    fn assemble_alone(&self, base: &Record<'_>) -> Assembled {
+        let mut assembly = Assembly::new(&self.geometry, base);
+        if assembly.has_list() {
+            assembly.note("what further records held of it is not known".to_owned());
+        }
+        assembly.finish()
     }
 
     /// Puts the entry of a base record together.
@@ -374,16 +405,12 @@ impl Ntfs {
         }
         visit(Walked::Entry(assembled.entry))
     }
-}
 
-impl FileSystem for Ntfs {
-    fn facts(&self) -> &Facts {
-        &self.facts
-    }
-
-    fn walk(&self, visit: &mut dyn FnMut(Walked) -> ControlFlow<()>) -> Result<()> {
+    /// Visits what the records of the table come to.
+    fn walk_table(&self, visit: &mut dyn FnMut(Walked) -> ControlFlow<()>) -> ControlFlow<()> {
+        let mut flow = ControlFlow::Continue(());
         let mut budget = Budget::default();
-        self.mft.scan(0, &mut |number, place, bytes| {
+        let mut walk_one = |number: u64, place: Option<u64>, bytes: Result<&mut [u8]>| {
             let problem = match bytes.and_then(|bytes| Record::parse(number, place, bytes)) {
                 Ok(None) => return ControlFlow::Continue(()),
                 Ok(Some(record)) => return self.walk_record(&record, &mut budget, visit),
@@ -398,13 +425,70 @@ impl FileSystem for Ntfs {
                 },
                 None => ControlFlow::Continue(()),
             }
+        };
+        self.mft.scan(0, &mut |number, place, bytes| {
+            flow = walk_one(number, place, bytes);
+            flow
+        });
+        flow
+    }
+
+    /// Visits the former states of records that the log remembers.
+    fn walk_history(&self, visit: &mut dyn FnMut(Walked) -> ControlFlow<()>) -> ControlFlow<()> {
+        let history = self.history();
+        if history.is_cut() {
+            let message = "$LogFile remembers more former states of files than are kept";
+            let error = Error::new(ErrorKind::LimitExceeded, message);
+            visit(Walked::Problem { entry: Some(EntryId(LOG_FILE)), error })?;
+        }
+        for id in history.ids() {
+            if let Some(former) = history.assembled(self, id) {
+                visit(Walked::Entry(former.entry))?;
+            }
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+impl FileSystem for Ntfs {
+    fn facts(&self) -> &Facts {
+        &self.facts
+    }
+
+    fn walk(&self, visit: &mut dyn FnMut(Walked) -> ControlFlow<()>) -> Result<()> {
+        if self.walk_table(visit).is_continue() {
+            let _ = self.walk_history(visit);
+        }
+        Ok(())
+    }
+
+    fn large_files(&self, size: u64, visit: &mut dyn FnMut(Entry) -> ControlFlow<()>) -> Result<()> {
+        let _ = self.walk_table(&mut |walked| match walked {
+            Walked::Entry(entry) if entry.is_file_in_use() && entry.size() >= size => visit(entry),
+            _ => ControlFlow::Continue(()),
         });
         Ok(())
     }
 
+    fn number(&self, id: EntryId) -> EntryNumber {
+        let version = Some(id.0 >> 32).filter(|&version| version > 0);
+        EntryNumber { number: id.0 & u64::from(u32::MAX), version }
+    }
+
+    fn numbered(&self, number: EntryNumber) -> EntryId {
+        EntryId(number.version.unwrap_or(0) << 32 | number.number)
+    }
+
+    fn about(&self, entry: EntryId, stream: &StreamName, offset: u64) -> Option<String> {
+        let is_log = entry.0 == LOG_FILE && *stream == StreamName::Data;
+        is_log.then(|| self.history().about(self, offset))?
+    }
+
     fn entry(&self, id: EntryId) -> Result<Entry> {
         let mut assembled = self.assembled(id.0)?;
-        self.note_former_names(&mut assembled, &mut Budget::default());
+        if id.0 <= u64::from(u32::MAX) {
+            self.note_former_names(&mut assembled, &mut Budget::default());
+        }
         Ok(assembled.entry)
     }
 

@@ -72,11 +72,15 @@ impl Ntfs {
         let mut seen = HashSet::new();
         let (mut at, mut in_use) = (reference, in_use);
         while at.number != ROOT {
-            let directory = self.directory(at.number)?;
-            let right = at.means(directory.sequence, directory.in_use) && (directory.in_use || !in_use);
-            if !right || names.len() >= DEPTH_MAX || !seen.insert(at.number) {
+            if names.len() >= DEPTH_MAX || !seen.insert(at.number) {
                 return None;
             }
+            let means = |directory: &Arc<Directory>| {
+                at.means(directory.sequence, directory.in_use) && (directory.in_use || !in_use)
+            };
+            // The log may remember a directory whose record is another's by now.
+            let gone = || self.former_directory(at).filter(|_| !in_use);
+            let directory = self.directory(at.number).filter(means).or_else(gone)?;
             (at, in_use) = (directory.name.as_ref()?.parent, directory.in_use);
             names.push(directory);
         }
@@ -86,6 +90,12 @@ impl Ntfs {
             path.extend_from_slice(&name.name);
         }
         Some(path)
+    }
+
+    /// A directory that is gone, as far as the log remembers it.
+    fn former_directory(&self, reference: Reference) -> Option<Arc<Directory>> {
+        let name = self.history().directory(self, reference)?;
+        Some(Arc::new(Directory { sequence: reference.sequence, in_use: false, name: Some(name) }))
     }
 
     /// A directory's own name, kept for the next time.
@@ -181,7 +191,7 @@ impl Ntfs {
 
 /// The names to show: all long ones, and a short one only where no long one is beside it. The root's own
 /// name, a dot, is no name.
-fn long_names(names: &[FileName]) -> impl Iterator<Item = &FileName> {
+pub(super) fn long_names(names: &[FileName]) -> impl Iterator<Item = &FileName> {
     names.iter().filter(move |name| {
         let beside = || names.iter().any(|other| other.space == Space::Long && other.parent == name.parent);
         is_name(&name.name) && (name.space == Space::Long || !beside())

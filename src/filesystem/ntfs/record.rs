@@ -86,7 +86,19 @@ impl<'a> Record<'a> {
             }
         }
         undo_fixups(bytes, at)?;
-        let bytes: &'a [u8] = bytes;
+        Self::fields(number, place, bytes).map(Some)
+    }
+
+    /// The record `number` out of bytes that hold no fixups, as the log has them. Places are offsets in them.
+    ///
+    /// # Errors
+    /// As [`parse`](Self::parse).
+    pub(super) fn image(number: u64, bytes: &'a [u8]) -> Result<Self> {
+        Self::fields(number, Some(0), bytes)
+    }
+
+    fn fields(number: u64, place: Option<u64>, bytes: &'a [u8]) -> Result<Self> {
+        let at = place.unwrap_or(0);
         let fields = Fields::new("file record", bytes, at);
         let used = usize::try_from(fields.le_u32(0x18)?).unwrap_or(usize::MAX);
         let attributes_at = usize::from(fields.le_u16(0x14)?);
@@ -97,7 +109,7 @@ impl<'a> Record<'a> {
         let flags = fields.le_u16(0x16)?;
         let base = fields.le_u64(0x20)?;
         let numbered = fields.le_u16(4)? >= NUMBERED_ARRAY;
-        Ok(Some(Self {
+        Ok(Self {
             number,
             place,
             bytes,
@@ -110,7 +122,7 @@ impl<'a> Record<'a> {
             attributes_at,
             used,
             stored_number: if numbered { Some(fields.le_u32(0x2c)?) } else { None },
-        }))
+        })
     }
 
     /// The attributes, in stored order.

@@ -230,3 +230,48 @@ fn records_and_lists_that_refer_to_themselves_end() {
     assert_eq!(ntfs.paths(dir).unwrap().all, [b"/$OrphanFiles/dir".to_vec()]);
     walk(&*ntfs);
 }
+
+#[test]
+fn damage_to_the_log_costs_what_it_hits() {
+    let image = fixture("logged");
+    let ntfs = opened(image.clone());
+    let run = ntfs.entry(EntryId(2)).unwrap().streams[0].runs()[0];
+    let Place::At(start) = run.place else { panic!("{run:?}") };
+    // The restart pages, the copies and the pages in use.
+    let (start, used) = (usize::try_from(start).unwrap(), 7 * 4096);
+    let former = |image: Vec<u8>| {
+        let ntfs = opened(image);
+        let (entries, problems) = walk(&*ntfs);
+        assert_eq!(problems, Vec::<String>::new());
+        for at in (0..used as u64).step_by(61) {
+            let _ = ntfs.about(EntryId(2), &StreamName::Data, at);
+        }
+        entries.iter().filter(|entry| ntfs.number(entry.id).version.is_some()).count()
+    };
+    assert_eq!(former(image.clone()), 7);
+    // Restart pages only say what the length of the file says as well.
+    let mut damaged = image.clone();
+    damaged[start..start + 2 * 4096].fill(0);
+    assert_eq!(former(damaged), 7);
+    let mut left = [0; 2];
+    for round in 1..=200_u64 {
+        let mut random = Random(round.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
+        let mut damaged = image.clone();
+        for _ in 0..=random.below(60) {
+            let at = start + random.below(used);
+            // Ends of sectors guard their pages: left alone, damage reaches what is behind the guard.
+            if at % 512 < 510 {
+                damaged[at] = match random.below(4) {
+                    0 => 0xff,
+                    1 => damaged[at] ^ (1 << random.below(8)),
+                    2 => 0,
+                    _ => u8::try_from(random.below(256)).unwrap(),
+                };
+            }
+        }
+        let found = former(damaged);
+        assert!(found <= 32 * 7, "round {round}: {found}");
+        left[usize::from(found < 7)] += 1;
+    }
+    assert!(left[0] > 10 && left[1] > 10, "{left:?}");
+}

@@ -302,6 +302,41 @@ fn volumes_that_windows_made_are_read_as_an_independent_reader_reads_them() {
 }
 
 #[test]
+fn the_log_of_a_volume_that_windows_made_remembers_a_file_whose_record_was_used_again() {
+    let Some(image) = windows_volume("vsstest") else { return };
+    let log = other_reader(&image, 2).map(|log| (log, "syslog".encode_utf16().flat_map(u16::to_le_bytes)));
+    let ntfs = opened(image);
+    let (entries, problems) = walk(&*ntfs);
+    assert_eq!(problems, Vec::<String>::new());
+    let former: Vec<_> = entries.iter().filter(|entry| ntfs.number(entry.id).version.is_some()).collect();
+    let shown = |entry: &&Entry| {
+        let path = ntfs.paths(entry.id).unwrap().all.pop().map(|path| escape(&path)).unwrap();
+        (ntfs.number(entry.id).to_string(), path)
+    };
+    let shown: BTreeMap<_, _> = former.iter().map(shown).collect();
+    assert_eq!(shown["35#1"], "/syslog");
+    // What is there by now under that number.
+    assert_eq!(ntfs.paths(EntryId(35)).unwrap().all, [b"/syslog.gz"]);
+    for entry in former {
+        assert_eq!(entry.state, EntryState::Deleted);
+        assert_eq!(entry.notes[0], "recovered from $LogFile");
+        assert_eq!(*entry, ntfs.entry(entry.id).unwrap());
+        assert_eq!(ntfs.numbered(ntfs.number(entry.id)), entry.id);
+    }
+    let Some((log, name)) = log else { return };
+    // Every place where the log has the name is about that file, or the one that has its record by now.
+    let name: Vec<u8> = name.collect();
+    let places: Vec<_> = (0..log.len() - name.len()).filter(|&at| log[at..].starts_with(&name)).collect();
+    let told = places.iter().filter_map(|&at| ntfs.about(EntryId(2), &StreamName::Data, at as u64));
+    let told: BTreeSet<_> = told.collect();
+    assert!(
+        told.contains("in the log's InitializeFileRecordSegment of record 35 (/syslog), used again since"),
+        "{told:?}"
+    );
+    assert!(told.contains("in the log's InitializeFileRecordSegment of record 35 (/syslog.gz)"), "{told:?}");
+}
+
+#[test]
 fn a_table_with_an_attribute_list_is_read_to_its_end() {
     let ntfs = opened(fixture("table"));
     let table = ntfs.entry(EntryId(0)).unwrap();
