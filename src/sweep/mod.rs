@@ -40,7 +40,7 @@ use stream::{Residents, Whose};
 /// for the last unit.
 const BATCH: usize = 128;
 /// Decoded streams between two such merges: most are small, and a few may be as much work as thousands of others.
-const DECODED_BATCH: usize = 1 << 16;
+const DECODED_BATCH: usize = 1 << 14;
 
 /// A stream that is matched in decoded form, after the disk.
 #[derive(Clone, Copy, Debug)]
