@@ -159,3 +159,21 @@ impl Walk<'_> {
         self.freelist.rest(self.pages, self.usable, visit)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tree_that_leads_back_to_itself_ends_and_is_named() {
+        let mut page = vec![0; 512];
+        page[..16].copy_from_slice(b"SQLite format 3\0");
+        page[16..24].copy_from_slice(&[2, 0, 1, 1, 0, 64, 32, 32]);
+        page[31] = 1;
+        // An interior page without cells, whose right child is the page itself.
+        page[100] = 5;
+        page[111] = 1;
+        let error = decode(&page, &mut |_| Ok(())).unwrap_err().to_string();
+        assert!(error.contains("each page once") && error.contains("page 1 again"), "{error}");
+    }
+}
