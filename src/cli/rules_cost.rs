@@ -5,11 +5,10 @@ use super::input::Input;
 use super::output::{self, unwritable};
 use crate::detect::{Detector, Meter};
 use crate::error::Result;
-use crate::io::{Backing, ReadAt};
+use crate::io::{Backing, ReadAt, is_zero};
 use crate::location::harmless;
 use crate::rules::Encoding;
 use crate::scan;
-use crate::sweep::blank;
 use crate::sweep::prefilter::Prefilter;
 use std::fmt::Write as _;
 use std::io::Write as _;
@@ -64,7 +63,7 @@ fn feed(disk: &dyn ReadAt, prefilter: &Prefilter, every: u64, meter: &mut Meter<
         let next = end.min((at / PIECE).saturating_add(1).saturating_mul(PIECE));
         pieces = pieces.saturating_add(1);
         buffer.resize(usize::try_from(next.saturating_sub(at)).unwrap_or_default(), 0);
-        if pieces.is_multiple_of(every) && disk.read_at(at, &mut buffer).is_ok() && !blank::is_zero(&buffer) {
+        if pieces.is_multiple_of(every) && disk.read_at(at, &mut buffer).is_ok() && !is_zero(&buffer) {
             prefilter.scan(&buffer, &mut hits);
             hits.sort_unstable();
             for hit in hits.drain(..).filter(|hit| hit.encoding == Encoding::Narrow) {

@@ -117,6 +117,13 @@ pub fn read_vec(from: &dyn ReadAt, offset: u64, length: usize) -> Result<Vec<u8>
     Ok(bytes)
 }
 
+/// Whether all bytes are zero. By whole lines: a loop that may leave at each byte takes them one at a time.
+pub fn is_zero(bytes: &[u8]) -> bool {
+    let (lines, rest) = bytes.as_chunks::<64>();
+    lines.iter().all(|line| line.iter().fold(0, |any, byte| any | byte) == 0)
+        && rest.iter().all(|&byte| byte == 0)
+}
+
 impl ReadAt for Vec<u8> {
     fn size(&self) -> u64 {
         u64::try_from(self.len()).unwrap_or(u64::MAX)

@@ -1,16 +1,10 @@
 //! Blocks of zeros, which no rule can match in.
 
+use crate::io::is_zero;
 use std::ops::Range;
 
 /// Granularity of blank detection in bytes.
 pub const BLOCK: usize = 4096;
-
-/// Whether all bytes are zero.
-pub fn is_zero(bytes: &[u8]) -> bool {
-    let (chunks, rest) = bytes.as_chunks::<64>();
-    chunks.iter().all(|chunk| chunk.iter().fold(0, |any, byte| any | byte) == 0)
-        && rest.iter().all(|&byte| byte == 0)
-}
 
 /// The ranges of `bytes` that are not blank, coalesced; blocks are cut at multiples of [`BLOCK`] counted from
 /// the slice's first byte plus `skew`, the slice's own distance from such a multiple.

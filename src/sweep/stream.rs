@@ -1,6 +1,5 @@
 //! Content that is matched apart from the disk's bytes: resident streams, and streams that are decoded.
 
-use super::blank;
 use super::coded;
 use super::confirm::{Bench, Content, Nowhere, ToDisk, Tools, to_u64, to_usize};
 use super::escaped::{self, Sight};
@@ -8,7 +7,7 @@ use super::ground::Land;
 use crate::content::{self, coded::RUN_MIN};
 use crate::error::Result;
 use crate::filesystem::{Entry, EntryId, Layout};
-use crate::io::{Backing, ReadAt};
+use crate::io::{Backing, ReadAt, is_zero};
 use crate::location::State;
 use std::io::Read;
 
@@ -164,7 +163,7 @@ pub(super) fn sweep(tools: &Tools<'_>, stream: &dyn ReadAt, whose: Whose, bench:
         let search_start = to_usize(at.saturating_sub(reach).max(from).saturating_sub(from));
         let chunk_end = to_usize(end.saturating_sub(from));
         let part = bytes.get(search_start..chunk_end).unwrap_or_default();
-        if !blank::is_zero(part) {
+        if !is_zero(part) {
             let content = Content {
                 land: whose.land,
                 entry: Some((whose.entry, whose.stream)),
@@ -233,7 +232,7 @@ fn through_buffer(
         let bytes = buffer.get(..held).unwrap_or_default();
         let end = if ended { held } else { fresh.saturating_add(CHUNK).min(held) };
         let search = fresh.saturating_sub(reach)..end;
-        if !blank::is_zero(bytes.get(search.clone()).unwrap_or_default()) {
+        if !is_zero(bytes.get(search.clone()).unwrap_or_default()) {
             let content = Content {
                 land: whose.land,
                 entry: Some((whose.entry, whose.stream)),

@@ -10,7 +10,7 @@ use super::inner::is_decoded;
 use crate::content::{self, HEAD};
 use crate::coverage::Coverage;
 use crate::error::Error;
-use crate::io::{Backing, Extent, ReadAt};
+use crate::io::{Backing, Extent, ReadAt, is_zero};
 use crate::location::State;
 use std::ops::Range;
 
@@ -311,7 +311,7 @@ impl Sweep<'_, '_> {
 
     /// Looks for literals that cross from the piece before into this one.
     fn seam(&mut self, disk: u64, bytes: &[u8]) {
-        if self.tail_end != disk || self.tail.is_empty() || blank::is_zero(&self.tail) {
+        if self.tail_end != disk || self.tail.is_empty() || is_zero(&self.tail) {
             return;
         }
         let mut joined = std::mem::take(&mut self.tail);

@@ -4,7 +4,7 @@
 //! chunks to equal bytes: where these are known to decode to zeros, so does each chunk that is stored as the same.
 
 use crate::container::codec::Codec;
-use crate::io::ReadAt;
+use crate::io::{ReadAt, is_zero};
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
@@ -34,10 +34,13 @@ impl Zeros {
         let mut forms: Vec<_> = counts.into_iter().collect();
         forms.sort_by_key(|(_, count)| Reverse(*count));
         let mut unit = vec![0; usize::try_from(chunk).ok()?];
-        let mut is_zero = |stored: &[u8]| {
-            Codec::Zlib.decode(stored, &mut unit).is_ok() && unit.iter().all(|&byte| byte == 0)
-        };
-        forms.into_iter().take(DECODED_MAX).map(|(stored, _)| stored).find(|stored| is_zero(stored)).map(Self)
+        let mut holds_zeros = |stored: &[u8]| Codec::Zlib.decode(stored, &mut unit).is_ok() && is_zero(&unit);
+        forms
+            .into_iter()
+            .take(DECODED_MAX)
+            .map(|(stored, _)| stored)
+            .find(|stored| holds_zeros(stored))
+            .map(Self)
     }
 
     /// Whether the `length` bytes at `at` are such a chunk.

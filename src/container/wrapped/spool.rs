@@ -2,7 +2,7 @@
 
 use crate::container::Spool;
 use crate::error::{Error, Kind, Result};
-use crate::io::{Access, ReadAt, from_file};
+use crate::io::{Access, ReadAt, from_file, is_zero};
 use crate::location::escape;
 use std::fs::File;
 use std::ops::Range;
@@ -122,13 +122,6 @@ impl SpoolFile {
         self.file.set_len(self.size).map_err(failed)?;
         from_file(self.file, &self.folder, access)
     }
-}
-
-/// Whether all bytes are zero, by whole lines: a loop that may leave at each byte takes them one at a time.
-fn is_zero(block: &[u8]) -> bool {
-    let (lines, rest) = block.as_chunks::<64>();
-    lines.iter().all(|line| line.iter().fold(0, |any, byte| any | byte) == 0)
-        && rest.iter().all(|&byte| byte == 0)
 }
 
 #[cfg(test)]

@@ -180,11 +180,7 @@ impl Read for Content<'_, '_> {
         if self.taken >= self.ready.len() && self.left > 0 {
             self.advance().map_err(std::io::Error::other)?;
         }
-        let rest = self.ready.get(self.taken..).unwrap_or_default();
-        let length = rest.len().min(buffer.len());
-        if let (Some(to), Some(from)) = (buffer.get_mut(..length), rest.get(..length)) {
-            to.copy_from_slice(from);
-        }
+        let length = self.ready.get(self.taken..).unwrap_or_default().read(buffer)?;
         self.taken = self.taken.saturating_add(length);
         Ok(length)
     }
