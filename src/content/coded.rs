@@ -5,11 +5,10 @@
 //! always zero, so one block tells it from identifiers, paths and digests. What else may be encoded (a format
 //! that a decoder knows) is looked for in long runs only.
 
+use super::block::{ALL, BLOCK, Block};
 use super::{mime, recognise};
 use std::ops::Range;
 
-/// Bytes tested at a time.
-const BLOCK: usize = 16;
 /// How far from one test to the next.
 const STRIDE: usize = 32;
 /// Shortest run: any that is this long covers a block that is tested.
@@ -168,6 +167,9 @@ const HIGH_DIGIT: u8 = 32;
 /// byte is zero. In Base64 these are bits of the first three characters of four, in hexadecimal form the first
 /// digits of two are 0 or 2 to 7.
 fn is_text(block: &[u8; BLOCK]) -> bool {
+    if !may_be_text(block) {
+        return false;
+    }
     // What all characters at the same place of a group may be; blocks hold whole groups, wherever those start.
     let mut roles = [u8::MAX; 4];
     let (groups, _) = block.as_chunks::<4>();
@@ -185,18 +187,26 @@ fn is_text(block: &[u8; BLOCK]) -> bool {
     is_base64 && (is_hex || [[a, b, c], [b, c, d], [c, d, a], [d, a, b]].into_iter().any(starts))
 }
 
-/// Whether all bytes are letters, digits or one of `+,-./_`: somewhat more than the alphabets have.
-///
-/// Of each byte the least distance to a range is taken: arithmetic that compilers turn into a few vector
-/// instructions, where comparisons would become many. All distances are compared with zero as one number.
+/// Whether a block has what each kind of such text has: digits of hexadecimal numbers only, or one place in all
+/// groups of four at which the first character of a group of Base64 may stand.
+#[inline]
+fn may_be_text(block: &[u8; BLOCK]) -> bool {
+    let block = Block::new(block);
+    let firsts = block.within(b'A'..=b'Z').or(block.within(b'a'..=b'f')).bits();
+    let halves = firsts & firsts >> 8;
+    let digits = block.within(b'0'..=b'9').or(block.lower().within(b'a'..=b'f'));
+    halves & halves >> 4 & 0xf != 0 || digits.bits() == ALL
+}
+
+/// Whether all bytes are letters, digits or one of `+,-./_`: somewhat more than the alphabets have. Most blocks
+/// hold something out of the range of all these.
 #[inline]
 fn is_plain(block: &[u8; BLOCK]) -> bool {
-    let distances = block.map(|byte| {
-        let letter = (byte | 0x20).wrapping_sub(b'a').saturating_sub(25);
-        let digit = byte.wrapping_sub(b'+').saturating_sub(14);
-        letter.min(digit).min(byte ^ b'_')
-    });
-    u128::from_ne_bytes(distances) == 0
+    let block = Block::new(block);
+    block.within(b'+'..=b'z').bits() == ALL && {
+        let letters = block.lower().within(b'a'..=b'z');
+        letters.or(block.within(b'+'..=b'9')).or(block.is(b'_')).bits() == ALL
+    }
 }
 
 /// Which bytes belong to the alphabets; a table, as this is asked for much of all text.

@@ -6,6 +6,7 @@
 //! behind an escape (`%22ghp_…`), and one that an escape or a soft line break cuts. So text is read without its
 //! escapes where a word stands beside one, and where a word stands in one of its other [`spellings`].
 
+use super::block::{BLOCK, Block};
 use super::mime;
 use std::ops::Range;
 
@@ -133,12 +134,10 @@ pub fn beside(bytes: &[u8], word: Range<usize>) -> Option<Form> {
     }
     let end = word.end.saturating_add(AHEAD).min(bytes.len());
     let ahead = bytes.get(word.end..end).unwrap_or_default();
-    for (place, &byte) in ahead.iter().enumerate() {
-        let form = match MARKS.get(usize::from(byte)).copied().flatten() {
-            None => continue,
-            Some(None) => return None,
-            Some(Some(form)) => form,
-        };
+    let mut next = 0_usize;
+    while let Some((place, form)) = mark(ahead, next) {
+        next = place.saturating_add(1);
+        let form = form?;
         let at = word.end.saturating_add(place);
         match escape(bytes, at, form) {
             // A value may be empty, and begin with two digits: what is quoted is a special character or breaks
@@ -163,6 +162,26 @@ static MARKS: [Option<Option<Form>>; 256] = {
     marks[b'\r' as usize] = Some(None);
     marks
 };
+
+/// The first byte from `from` on with which something of interest may start, and what.
+///
+/// All hits ask this, most of them far from any escape, so a block is tested at a time.
+fn mark(bytes: &[u8], from: usize) -> Option<(usize, Option<Form>)> {
+    let found = |at: usize| Some((at, MARKS.get(usize::from(*bytes.get(at)?)).copied().flatten()?));
+    let (blocks, rest) = bytes.get(from..)?.as_chunks::<BLOCK>();
+    let mut at = from;
+    for block in blocks {
+        let block = Block::new(block);
+        let ends = block.is(0).or(block.is(b'\n')).or(block.is(b'\r'));
+        let escapes = block.within(b'%'..=b'&').or(block.is(b'=')).or(block.is(b'\\'));
+        let bits = ends.or(escapes).bits();
+        if bits != 0 {
+            return found(at.saturating_add(usize::try_from(bits.trailing_zeros()).unwrap_or(0)));
+        }
+        at = at.saturating_add(BLOCK);
+    }
+    (at..at.saturating_add(rest.len())).find_map(found)
+}
 
 /// The form of the escape that ends with the last of the bytes.
 fn closed(before: &[u8]) -> Option<Form> {

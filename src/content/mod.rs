@@ -5,6 +5,7 @@
 
 mod ar;
 mod ascii;
+mod block;
 mod bzip2;
 pub mod coded;
 mod cpio;
