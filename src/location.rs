@@ -175,7 +175,8 @@ pub enum Target {
 ///
 /// Short form: `[VOLUME:]/PATH[:STREAM]`, `[VOLUME:]inode:N[#FORMER][:STREAM]`, `VOLUME` or `disk`. Long form:
 /// `IMAGE / VOLUME FS / PATH`, where the image's name and the file system are for people only. A path may
-/// go on inside an archive after `!/`. Both forms may end in ` @ OFFSET` or ` @ OFFSET+LENGTH`, in bytes,
+/// go on inside an archive after `!/`; content that no file owns is a member of the disk or a volume,
+/// `disk!/gzip@4096!/notes.txt`. Both forms may end in ` @ OFFSET` or ` @ OFFSET+LENGTH`, in bytes,
 /// decimal or with `0x`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Place {
@@ -207,6 +208,15 @@ impl Place {
         Ok(Self { offset, length, ..place })
     }
 
+    /// `disk!/FORMAT@OFFSET!/MEMBER`, the same with a volume: content that no file owns, which has a path only inside.
+    fn parse_carved(text: &str) -> Option<Self> {
+        let (outer, member) = text.split_at(carved_at(text)?);
+        let outer = Self::parse_short(outer).ok()?;
+        let is_bytes = matches!(outer.target, Target::Disk | Target::Volume);
+        // What follows a path is a member of that file, or of a volume of the disk that is in it.
+        is_bytes.then(|| Self { member: Some(member.trim_start_matches("!/").to_owned()), ..outer })
+    }
+
     /// `VOLUME FS / PATH`, what follows the image's name in the long form.
     fn parse_long(text: &str) -> Result<Self, String> {
         let (layer, path) = match text.split_once(" / ") {
@@ -215,6 +225,8 @@ impl Place {
         };
         let volume = layer.split_once(' ').map_or(layer, |(volume, _)| volume).to_owned();
         match path {
+            // No file system stands there, and names inside may have spaces.
+            None if carved_at(text).is_some() => Self::parse_short(text),
             None => Self::parse_short(&volume),
             Some(path) if path.starts_with("inode:") => {
                 Ok(Self { volume: Some(volume), ..Self::parse_entry(path)? })
@@ -232,6 +244,9 @@ impl Place {
         }
         if text.starts_with('/') || text.starts_with("inode:") {
             return Self::parse_entry(text);
+        }
+        if let Some(carved) = Self::parse_carved(text) {
+            return Ok(carved);
         }
         // A volume of a disk within another layer has that layer in its name, with a path of its own.
         let layer = text.rfind("!/").filter(|&at| {
@@ -274,6 +289,25 @@ impl Place {
         };
         Ok(Self { volume: None, target, stream, member, offset: None, length: None })
     }
+}
+
+/// Where the first part of a place that may be such content starts, with the mark in front of it.
+fn carved_at(text: &str) -> Option<usize> {
+    let mut marks = text.match_indices("!/");
+    let named = marks.find(|(at, mark)| {
+        let behind = text.get(at.saturating_add(mark.len())..).unwrap_or_default();
+        is_carved_name(behind.split("!/").next().unwrap_or_default())
+    });
+    named.map(|(at, _)| at)
+}
+
+/// Whether content that no file owns may be called so: `gzip@4096`.
+fn is_carved_name(name: &str) -> bool {
+    name.split_once('@').is_some_and(|(format, at)| {
+        !at.is_empty()
+            && at.bytes().all(|byte| byte.is_ascii_digit())
+            && format.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+    })
 }
 
 /// Cuts a stream's name off behind the first `:` from byte `from` on.
@@ -361,7 +395,11 @@ impl fmt::Display for Chain<'_> {
         }
         if let Some(member) = self.member {
             line.push_str("!/");
-            guard(member.trim_start_matches('/'), &mut line);
+            let carved = member.split_once("!/").filter(|(name, _)| is_carved_name(name));
+            if let Some((name, _)) = carved {
+                write!(line, "{name}!/")?;
+            }
+            guard(carved.map_or(member, |(_, inside)| inside).trim_start_matches('/'), &mut line);
         }
         if let Some(offset) = self.offset {
             write!(line, " @ {offset}")?;
@@ -409,11 +447,22 @@ mod tests {
         let logical = path(Some("lvm:vg/root"), "/etc/shadow");
         let nested = path(Some("p3:/vm.qcow2!/p1"), "/etc/shadow");
         let member = Place { member: Some("a/b.txt".to_owned()), ..path(Some("p3"), "/srv/x.jar") };
+        let carved =
+            |outer: &Place| Place { member: Some("gzip@4096!/a b%21/c".to_owned()), ..outer.clone() };
+        let in_nested =
+            Place { member: Some("p1!/gzip@4096!/a b".to_owned()), ..path(Some("p3"), "/vm.qcow2") };
+        let like_carved = Place { member: Some("gzip@4096!/b".to_owned()), ..path(Some("p3"), "/srv/x.tar") };
         let cases = [
             ("p3:/etc/shadow", shadow.clone()),
             ("disk.qcow2 / p3 ext4 / etc/shadow", shadow.clone()),
             ("a b.qcow2 / p3 ext4 / etc/shadow @ 1204", at(Some(1204), None, &shadow)),
             ("p3:/etc/shadow @ 0x10+32", at(Some(16), Some(32), &shadow)),
+            ("disk!/gzip@4096!/a b%21/c", carved(&disk)),
+            ("d.qcow2 / disk!/gzip@4096!/a b%21/c @ 7", at(Some(7), None, &carved(&disk))),
+            ("p3!/gzip@4096!/a b%21/c", carved(&volume)),
+            ("p3:/vm.qcow2!/p1!/gzip@4096!/a b", in_nested.clone()),
+            ("d.raw / p3:/vm.qcow2!/p1!/gzip@4096!/a b", in_nested),
+            ("p3:/srv/x.tar!/gzip@4096!/b", like_carved),
             ("/etc/shadow", path(None, "/etc/shadow")),
             ("/a b/c @ home", path(None, "/a b/c @ home")),
             ("p3:/f:Zone.Identifier", stream("Zone.Identifier", &path(Some("p3"), "/f"))),
@@ -446,6 +495,14 @@ mod tests {
         }
         let chain = Chain { image: "d", volume: "p1", inode: Some(12), version: Some(2), ..Chain::default() };
         assert_eq!(chain.to_string(), "d / p1 / inode:12#2");
+        let chain = Chain {
+            image: "d",
+            volume: "disk",
+            member: Some("zip@512!/a!/b"),
+            offset: Some(7),
+            ..Chain::default()
+        };
+        assert_eq!(chain.to_string(), "d / disk!/zip@512!/a%21/b @ 7");
     }
 
     #[test]

@@ -6,8 +6,10 @@ use super::input::Input;
 use super::member;
 use super::output::{self, unwritable};
 use super::resolve;
+use crate::content::{self, carved};
 use crate::error::{Error, Kind, Result};
-use crate::location::Place;
+use crate::io::ReadAt;
+use crate::location::{Place, Target};
 use crate::scan;
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -23,6 +25,7 @@ const PLACES: &str = "Places:\n  \
     p3:/a.txt:xattr:user.comment                an extended attribute\n  \
     p3:/srv/app.jar!/app.properties             a member of an archive, nested ones too\n  \
     'p3:/var/mail/root!/base64 @ 686'           what the text at a place stands for\n  \
+    disk!/gzip@4096!/notes.txt                  a member of content that no file owns\n  \
     --raw 'p3:/etc/motd @ 300'                  with the slack behind a file of 300 bytes\n  \
     'disk.qcow2 / p3 ext4 / etc/shadow @ 1204'  a place from a report\n  \
     p3, disk                                    a volume, the whole disk\n  \
@@ -54,25 +57,39 @@ pub(super) fn run(args: &Args) -> Result<Exit> {
     let place = Place::parse(&args.place).map_err(|message| Error::new(Kind::Usage, message))?;
     let disk = scan::open(&args.image, &args.input.options())?;
     let place = resolve::settle(&disk, place);
-    let open = if args.raw { resolve::open_raw } else { resolve::open };
-    let content = open(&disk, &place).map_err(|error| error.in_file(&args.image))?;
     let offset = args.offset.or(place.offset).unwrap_or(0);
-    if let Some(member) = &place.member {
-        let range = member::Range { offset, length: args.length.or(place.length) };
-        let mut out = output::stdout();
-        member::copy(content.as_ref(), member, range, &mut |bytes| out.write_all(bytes).map_err(unwritable))
-            .map_err(|error| error.in_file(&args.image))?;
-        out.flush().map_err(unwritable)?;
-        return Ok(Exit::Clean);
+    let length = args.length.or(place.length);
+    if let (Target::Disk | Target::Volume, Some(member)) = (&place.target, &place.member) {
+        let (content, member) =
+            resolve::carved(&disk, &place, member).map_err(|error| error.in_file(&args.image))?;
+        return write_member((content.as_ref(), carved::decoder), member, member::Range { offset, length })
+            .map_err(|error| error.in_file(&args.image));
     }
-    let rest = content.size().checked_sub(offset);
-    let rest = rest.ok_or_else(|| Error::truncated("offset", offset, 1, content.size()))?;
-    let length = args.length.or(place.length).unwrap_or(rest);
+    let open = if args.raw { resolve::open_raw } else { resolve::open };
+    let bytes = open(&disk, &place).map_err(|error| error.in_file(&args.image))?;
+    if let Some(member) = &place.member {
+        return write_member((bytes.as_ref(), content::recognise), member, member::Range { offset, length })
+            .map_err(|error| error.in_file(&args.image));
+    }
+    let rest = bytes.size().checked_sub(offset);
+    let rest = rest.ok_or_else(|| Error::truncated("offset", offset, 1, bytes.size()))?;
+    let length = length.unwrap_or(rest);
     if length > rest {
-        return Err(Error::truncated("length", offset, length, content.size()));
+        return Err(Error::truncated("length", offset, length, bytes.size()));
     }
     let mut out = output::stdout();
-    entries::copy(content.as_ref(), offset, length, &mut |bytes| out.write_all(bytes).map_err(unwritable))?;
+    entries::copy(bytes.as_ref(), offset, length, &mut |bytes| out.write_all(bytes).map_err(unwritable))?;
+    out.flush().map_err(unwritable)?;
+    Ok(Exit::Clean)
+}
+
+fn write_member(
+    content: (&dyn ReadAt, member::Recogniser),
+    member: &str,
+    range: member::Range,
+) -> Result<Exit> {
+    let mut out = output::stdout();
+    member::copy(content, member, range, &mut |bytes| out.write_all(bytes).map_err(unwritable))?;
     out.flush().map_err(unwritable)?;
     Ok(Exit::Clean)
 }

@@ -1,14 +1,11 @@
 //! A member of an archive or of other decoded content, by the path that findings give it.
 
-use crate::content::{self, HEAD, Limits, written};
+use crate::content::{self, Decoder, HEAD, Limits, STEP, written};
 use crate::error::{Error, Kind, Result};
 use crate::io::{ReadAt, read_vec};
 use crate::location::{escape, unescape};
 use std::io::Read;
 use std::time::Duration;
-
-/// Bytes that are handed on at a time.
-const CHUNK: usize = 1 << 16;
 
 /// What is read of a member.
 #[derive(Clone, Copy, Debug)]
@@ -21,7 +18,10 @@ pub(super) struct Range {
 /// Bytes on both sides of a place in which text is read that stands for other bytes.
 const AROUND: u64 = 16 << 20;
 
-/// Hands the bytes of `member` inside `content` on to `take`. What a person asks for by name is decoded without
+/// What recognises content by its first bytes.
+pub(super) type Recogniser = fn(&[u8]) -> Option<&'static Decoder>;
+
+/// Hands the bytes of `member` inside `content`, which `recognise` knows, on to `take`. What a person asks for by name is decoded without
 /// the limits on size that hold for a scan. Where the member is what text stands for, as of `base64`, the range
 /// starts at a place in that text, as findings give it.
 ///
@@ -29,7 +29,7 @@ const AROUND: u64 = 16 << 20;
 /// [`Kind::NotFound`] where the content is none that is decoded, or has no such member;
 /// [`Kind::Truncated`] where it ends before the range does; damage; and what `take` returns.
 pub(super) fn copy(
-    content: &dyn ReadAt,
+    (content, recognise): (&dyn ReadAt, Recogniser),
     member: &str,
     range: Range,
     take: &mut dyn FnMut(&[u8]) -> Result<()>,
@@ -38,9 +38,9 @@ pub(super) fn copy(
     match std::str::from_utf8(&wanted).ok().and_then(written::split) {
         Some((outer, forms, inside)) => {
             let text = Text { outer: &outer, forms: &forms, inside: &inside };
-            of_text(content, &text, range, take)
+            of_text((content, recognise), &text, range, take)
         }
-        None => of_archive(content, &wanted, range, take),
+        None => of_archive((content, recognise), &wanted, range, take),
     }
 }
 
@@ -52,7 +52,7 @@ struct Text<'a> {
 }
 
 fn of_text(
-    content: &dyn ReadAt,
+    (content, recognise): (&dyn ReadAt, Recogniser),
     text: &Text<'_>,
     range: Range,
     take: &mut dyn FnMut(&[u8]) -> Result<()>,
@@ -66,7 +66,7 @@ fn of_text(
     } else {
         let most = usize::try_from(2 * AROUND).unwrap_or(usize::MAX);
         let window = Range { offset: from, length: None };
-        of_archive(content, text.outer.as_bytes(), window, &mut |part| {
+        of_archive((content, recognise), text.outer.as_bytes(), window, &mut |part| {
             let room = most.saturating_sub(bytes.len()).min(part.len());
             bytes.extend_from_slice(part.get(..room).unwrap_or_default());
             Ok(())
@@ -81,18 +81,18 @@ fn of_text(
         let range = Range { offset: 0, length: range.length };
         return read(&mut &*rest, range, take);
     }
-    of_archive(&opened.bytes, text.inside.as_bytes(), range, take)
+    of_archive((&opened.bytes, content::recognise), text.inside.as_bytes(), range, take)
 }
 
 fn of_archive(
-    content: &dyn ReadAt,
+    (content, recognise): (&dyn ReadAt, Recogniser),
     wanted: &[u8],
     range: Range,
     take: &mut dyn FnMut(&[u8]) -> Result<()>,
 ) -> Result<()> {
     let length = content.size().min(u64::try_from(HEAD).unwrap_or(u64::MAX));
     let head = read_vec(content, 0, usize::try_from(length).unwrap_or(0))?;
-    let decoder = content::recognise(&head)
+    let decoder = recognise(&head)
         .ok_or_else(|| Error::new(Kind::NotFound, "the content is of no format that is decoded"))?;
     let limits = Limits {
         bytes_max: u64::MAX,
@@ -125,10 +125,10 @@ fn read(reader: &mut dyn Read, range: Range, take: &mut dyn FnMut(&[u8]) -> Resu
     if skipped < range.offset {
         return Err(Error::truncated("member", range.offset, 1, skipped));
     }
-    let mut buffer = vec![0; CHUNK];
+    let mut buffer = vec![0; STEP];
     let mut left = range.length.unwrap_or(u64::MAX);
     while left > 0 {
-        let step = usize::try_from(left).unwrap_or(usize::MAX).min(CHUNK);
+        let step = usize::try_from(left).unwrap_or(usize::MAX).min(STEP);
         let got = reader.read(buffer.get_mut(..step).unwrap_or_default()).map_err(content::decode_error)?;
         if got == 0 {
             break;

@@ -1,11 +1,12 @@
 //! From the text of a place to the bytes there.
 
+use crate::content::carved::Name;
 use crate::error::{Error, Kind, Result};
 use crate::filesystem::{
     Entry, EntryId, EntryNumber, EntryState, FileSystem, Layout, Place as RunPlace, Recognised, RunReader,
     Stream, StreamName, Walked,
 };
-use crate::io::ReadAt;
+use crate::io::{ReadAt, Window};
 use crate::location::{Place, Target, escape, unescape};
 use crate::scan::{Disk, OpenVolume};
 use std::ops::ControlFlow;
@@ -17,10 +18,16 @@ pub(super) fn settle(disk: &Disk, place: Place) -> Place {
     else {
         return place;
     };
-    let name = format!("{outer}:{path}!/{member}");
-    let is_volume = disk.volumes.iter().any(|open| open.nested && open.volume.name == name);
-    if is_volume {
-        Place { volume: Some(name), target: Target::Volume, member: None, ..place }
+    let is_volume = |name: &str| disk.volumes.iter().any(|open| open.nested && open.volume.name == name);
+    let all = format!("{outer}:{path}!/{member}");
+    let (volume, carved) = all
+        .match_indices("!/")
+        .filter_map(|(at, mark)| Some((all.get(..at)?, all.get(at.checked_add(mark.len())?..)?)))
+        .find(|(volume, rest)| is_volume(volume) && Name::split(rest).is_some())
+        .unwrap_or((&all, ""));
+    if is_volume(volume) {
+        let member = (!carved.is_empty()).then(|| carved.to_owned());
+        Place { volume: Some(volume.to_owned()), target: Target::Volume, member, ..place }
     } else {
         place
     }
@@ -42,6 +49,23 @@ pub(super) fn open(disk: &Disk, place: &Place) -> Result<Arc<dyn ReadAt>> {
             found.filesystem.open(&found.entry, &found.stream)
         }
     }
+}
+
+/// Opens content that no file owns, which starts at the place that its name says; the second value is the path inside.
+///
+/// # Errors
+/// As [`open`].
+pub(super) fn carved<'a>(disk: &Disk, place: &Place, member: &'a str) -> Result<(Arc<dyn ReadAt>, &'a str)> {
+    let (name, inside) = Name::split(member).ok_or_else(|| {
+        Error::new(Kind::NotFound, "the disk and volumes have no members but FORMAT@OFFSET")
+    })?;
+    if let Some(unowned) = disk.unowned(place.volume.as_deref(), name.at)? {
+        return Ok((Arc::new(unowned), inside));
+    }
+    let whole = open(disk, place)?;
+    let length = whole.size().checked_sub(name.at);
+    let length = length.ok_or_else(|| Error::truncated("content", name.at, 1, whole.size()))?;
+    Ok((Arc::new(Window::new(whole, name.at, length)?), inside))
 }
 
 /// Opens all blocks of the stream that `place` names, as they lie on the disk: what is behind the content's end,

@@ -7,6 +7,7 @@ mod ar;
 mod ascii;
 mod block;
 mod bzip2;
+pub mod carved;
 pub mod coded;
 mod cpio;
 pub mod escaped;
@@ -51,6 +52,9 @@ use std::time::Duration;
 
 /// Bytes that every probe gets to see, fewer only at the end of the content.
 pub const HEAD: usize = 512;
+
+/// Bytes to ask a decoder's reader for at a time: what it decodes before damage is lost with the call that meets it.
+pub const STEP: usize = 16 << 10;
 
 /// A member's content as a decoder hands it on.
 pub type Visit<'a> = &'a mut dyn FnMut(Member<'_>) -> Result<()>;

@@ -11,6 +11,18 @@ const GIT_HEADER_MAX: usize = 32;
 
 pub(super) const DECODER: Decoder = Decoder { name: "zlib", probe: starts, form: Form::Stream(decode) };
 
+/// Loose objects of git (gitformat-loose), told by the header that they begin with once they are inflated.
+pub(super) const GIT_OBJECT: Decoder = Decoder { probe: starts_object, ..DECODER };
+
+fn starts_object(head: &[u8]) -> bool {
+    let mut header = [0; GIT_HEADER_MAX];
+    let mut inflater = flate2::Decompress::new(true);
+    // What does not fit is no error; what is too short for a header is none.
+    head.first() == Some(&0x78)
+        && inflater.decompress(head, &mut header, flate2::FlushDecompress::None).is_ok()
+        && git_header(&header).is_some()
+}
+
 /// Two bytes say little: what follows must be deflated as far as it is seen.
 fn starts(head: &[u8]) -> bool {
     let &[method, flags, ..] = head else { return false };

@@ -88,6 +88,13 @@ pub fn place(place: &Location) -> String {
         }
         .to_string();
     }
+    // Only content that is opened counts its bytes from its own start.
+    let member = place.member.as_deref().filter(|_| !has_entry && place.file_offset.is_some());
+    if member.is_some() {
+        let volume = if place.disk_offset.is_some() { "disk" } else { &place.volume };
+        let chain = Chain { image: &place.image, volume, member, ..Chain::default() };
+        return Chain { offset: place.file_offset, ..chain }.to_string();
+    }
     match place.disk_offset {
         Some(offset) => {
             Chain { image: &place.image, volume: "disk", offset: Some(offset), ..Chain::default() }

@@ -4,6 +4,7 @@ use super::fold::Place;
 use super::remedy;
 use super::special::Special;
 use super::{Disk, Engine, Options, Outside};
+use crate::content::carved::Name;
 use crate::detect::RuleFacts;
 use crate::filesystem::{Entry, EntryId, EntryNumber, EntryState, FileSystem, Layout, StreamName};
 use crate::finding::{Finding, Location, Secret};
@@ -107,7 +108,9 @@ impl<'a> Assembler<'a> {
         let land = self.ground.lands.get(candidate.land);
         let special = known.as_ref().and_then(|known| known.special);
         let in_use = matches!(candidate.state, Some(State::Allocated));
-        let (disk_offset, inside) = land.map_or((None, None), |land| land.shown_place(candidate.disk_offset));
+        let carved = candidate.member.as_deref().filter(|_| candidate.entry.is_none()).and_then(Name::split);
+        let start = candidate.disk_offset.or(carved.map(|(name, _)| name.at));
+        let (disk_offset, inside) = land.map_or((None, None), |land| land.shown_place(start));
         let (disk_offset, inside) = self.on_disk(disk_offset, inside);
         let described = land.zip(inside).and_then(|(land, at)| self.outside.describe(&land.volume.name, at));
         let location = Location {
@@ -120,7 +123,11 @@ impl<'a> Assembler<'a> {
             stream: candidate
                 .entry
                 .and_then(|(_, stream)| stream_name(known.as_ref()?.entry.as_ref()?, stream)),
-            member: candidate.member.clone(),
+            member: match (carved, inside) {
+                // Where the disk is not what counts, the place in the volume is.
+                (Some((name, path)), Some(at)) => Some(format!("{}!/{path}", Name { at, ..name })),
+                _ => candidate.member.clone(),
+            },
             file_offset: candidate.file_offset.or(inside),
             line: self.line(place),
             disk_offset,
@@ -133,6 +140,8 @@ impl<'a> Assembler<'a> {
         let mut evidence = candidate.evidence.clone();
         let links = known.as_ref().map(|known| known.links.as_slice()).unwrap_or_default();
         evidence.extend(links.iter().map(|link| format!("also named {link}")));
+        evidence
+            .extend(carved.map(|(name, _)| format!("in {} content that belongs to no file", name.format)));
         evidence.extend(special.map(|special| format!("lies in {}", special.phrase())));
         let entry = known.as_ref().and_then(|known| known.entry.as_ref());
         if let Some(entry) = entry.filter(|entry| entry.state == EntryState::Deleted) {

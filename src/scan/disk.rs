@@ -9,7 +9,8 @@ use crate::filesystem::{self, Directory, Facts, FileSystem, Recognised};
 use crate::io::tree::Tree;
 use crate::io::{self, ReadAt};
 use crate::location::State;
-use crate::sweep::Land;
+use crate::ownership;
+use crate::sweep::{Ground, Land, Unowned};
 use crate::volume::{self, Reading, Tiling, Volume, VolumeKind, VolumeReader};
 use std::path::Path;
 use std::sync::Arc;
@@ -202,6 +203,27 @@ impl OpenVolume {
 }
 
 impl Disk {
+    /// What no file owns from one place on: the range that it lies in, and in a file system all free space behind it.
+    /// `at` is an offset in the volume called `volume`, or on the disk. `None` where there is no such place.
+    ///
+    /// # Errors
+    /// When the owners of the volume's bytes cannot be read.
+    pub fn unowned(&self, volume: Option<&str>, at: u64) -> Result<Option<Unowned>> {
+        let mut ground = Ground::new(self.lands());
+        let place = match volume {
+            Some(name) => {
+                ground.lands.iter().position(|land| land.volume.name == name).map(|land| (land, at))
+            }
+            None => ground.to_volume(at),
+        };
+        let Some((index, at)) = place else { return Ok(None) };
+        let Some(land) = ground.lands.get_mut(index) else { return Ok(None) };
+        if let Some(filesystem) = land.filesystem.as_deref() {
+            land.map = Some(ownership::index(filesystem, land.volume.size(), &mut |_| {})?);
+        }
+        Ok((at < land.reader.size()).then(|| Unowned::at(land, at, u64::MAX)))
+    }
+
     /// The volumes as the sweep takes them, without owners yet.
     pub(super) fn lands(&self) -> Vec<Land> {
         self.volumes

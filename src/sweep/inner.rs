@@ -57,7 +57,7 @@ fn stream_of(
     let entry = filesystem.entry(item.entry)?;
     let Some(stream) = entry.streams.get(usize::from(item.stream)) else { return Ok(()) };
     let content = filesystem.open(&entry, &stream.name)?;
-    let whose = Whose { land: item.land, entry: item.entry, stream: item.stream, state: item.state };
+    let whose = Whose { land: item.land, entry: Some((item.entry, item.stream)), state: Some(item.state) };
     let mut decoder = item.decoder;
     if decoder.is_none() {
         decoded.bytes = stream::sweep(tools, content.as_ref(), whose, bench)?;

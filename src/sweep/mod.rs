@@ -7,6 +7,7 @@
 mod ahead;
 pub mod blank;
 mod candidate;
+mod carve;
 mod coded;
 mod confirm;
 mod escaped;
@@ -18,6 +19,7 @@ mod unit;
 
 pub use ahead::{Ahead, ahead};
 pub use candidate::Candidate;
+pub use carve::Unowned;
 pub use escaped::literals;
 pub use ground::{Ground, Land};
 
@@ -120,7 +122,7 @@ impl<'a> ResidentSweep<'a> {
 
     /// Takes one resident stream.
     pub fn add(&mut self, entry: &Entry, stream: u16, state: State) {
-        let whose = Whose { land: self.land, entry: entry.id, stream, state };
+        let whose = Whose { land: self.land, entry: Some((entry.id, stream)), state: Some(state) };
         if let Some(Layout::Resident { bytes, .. }) =
             entry.streams.get(usize::from(stream)).map(|stream| &stream.layout)
             && let decoder @ Some(_) = content::recognise(bytes)
@@ -129,7 +131,7 @@ impl<'a> ResidentSweep<'a> {
             let (land, size) = (self.land, u64::try_from(bytes.len()).unwrap_or(u64::MAX));
             self.containers.push(Encoded { land, entry: entry.id, stream, state, size, at: 0, decoder });
         }
-        if self.residents.add(entry, whose) {
+        if self.residents.add(entry, stream, whose) {
             self.flush();
         }
     }
@@ -206,7 +208,10 @@ pub fn sweep(
             .par_iter()
             .map(|range| {
                 benches.with(|bench| {
-                    let swept = unit::sweep(&tools, (disk.as_ref(), ahead), range, bench);
+                    let mut swept = unit::sweep(&tools, (disk.as_ref(), ahead), range, bench);
+                    let carved = carve::sweep(&tools, &swept.heads, bench);
+                    swept.decoded = carved.bytes;
+                    bench.cuts.extend(carved.gaps);
                     (swept, std::mem::take(&mut bench.out), std::mem::take(&mut bench.cuts))
                 })
             })
@@ -214,6 +219,7 @@ pub fn sweep(
         for (swept, candidates, cuts) in results {
             coded_cuts.extend(cuts);
             coverage.add(&swept.coverage);
+            coverage.decoded = coverage.decoded.saturating_add(swept.decoded);
             plan.budget = plan.budget.saturating_sub(swept.looked_at);
             queue.extend(swept.containers);
             if !swept.written.is_empty() {

@@ -22,9 +22,9 @@ const SEPARATOR: usize = 4;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Whose {
     pub(super) land: usize,
-    pub(super) entry: EntryId,
-    pub(super) stream: u16,
-    pub(super) state: State,
+    /// The entry and the index of its stream, where a file owns it.
+    pub(super) entry: Option<(EntryId, u16)>,
+    pub(super) state: Option<State>,
 }
 
 /// Resident streams, collected until there are enough of them to be worth a search.
@@ -47,8 +47,8 @@ impl Item {
     fn content<'a>(&self, bytes: &'a [u8], to_disk: &'a dyn ToDisk) -> Content<'a> {
         Content {
             land: self.whose.land,
-            entry: Some((self.whose.entry, self.whose.stream)),
-            state: Some(self.whose.state),
+            entry: self.whose.entry,
+            state: self.whose.state,
             bytes,
             logical: 0,
             is_stream: true,
@@ -63,8 +63,8 @@ impl Item {
 
 impl Residents {
     /// Adds a stream; says whether it is time to [`flush`](Self::flush).
-    pub(super) fn add(&mut self, entry: &Entry, whose: Whose) -> bool {
-        let stream = entry.streams.get(usize::from(whose.stream));
+    pub(super) fn add(&mut self, entry: &Entry, stream: u16, whose: Whose) -> bool {
+        let stream = entry.streams.get(usize::from(stream));
         let Some(Layout::Resident { bytes, place }) = stream.map(|stream| &stream.layout) else {
             return false;
         };
@@ -166,8 +166,8 @@ pub(super) fn sweep(tools: &Tools<'_>, stream: &dyn ReadAt, whose: Whose, bench:
         if !is_zero(part) {
             let content = Content {
                 land: whose.land,
-                entry: Some((whose.entry, whose.stream)),
-                state: Some(whose.state),
+                entry: whose.entry,
+                state: whose.state,
                 bytes: &bytes,
                 logical: from,
                 is_stream: true,
@@ -219,7 +219,8 @@ fn through_buffer(
     loop {
         let wanted = fresh.saturating_add(CHUNK).saturating_add(MARGIN).min(buffer.len());
         while !ended && held < wanted {
-            match reader.read(buffer.get_mut(held..wanted).unwrap_or_default()) {
+            let step = held.saturating_add(content::STEP).min(wanted);
+            match reader.read(buffer.get_mut(held..step).unwrap_or_default()) {
                 Ok(0) => ended = true,
                 Ok(got) => held = held.saturating_add(got).min(wanted),
                 Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
@@ -235,8 +236,8 @@ fn through_buffer(
         if !is_zero(bytes.get(search.clone()).unwrap_or_default()) {
             let content = Content {
                 land: whose.land,
-                entry: Some((whose.entry, whose.stream)),
-                state: Some(whose.state),
+                entry: whose.entry,
+                state: whose.state,
                 bytes,
                 logical,
                 is_stream: true,

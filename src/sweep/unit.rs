@@ -3,6 +3,7 @@
 use super::Encoded;
 use super::ahead::{Ahead, search};
 use super::blank;
+use super::carve;
 use super::coded;
 use super::confirm::{Bench, Tools, to_u64, to_usize};
 use super::escaped;
@@ -76,6 +77,10 @@ pub(super) struct Swept {
     pub(super) looked_at: u64,
     /// Streams whose first bytes a decoder knows.
     pub(super) containers: Vec<Encoded>,
+    /// Where content starts that no file owns.
+    pub(super) heads: Vec<carve::Head>,
+    /// Bytes of it that were decoded.
+    pub(super) decoded: u64,
 }
 
 /// A unit being swept.
@@ -179,13 +184,14 @@ impl Sweep<'_, '_> {
                 Some(bytes) => {
                     let before = self.bench.out.len();
                     let counted = self.swept.coverage;
-                    let written = self.swept.written.len();
+                    let (written, heads) = (self.swept.written.len(), self.swept.heads.len());
                     self.piece(at, bytes);
                     let length = to_u64(bytes.len());
                     if disk.faulted(at, length) {
                         self.bench.out.truncate(before);
                         self.swept.coverage = counted;
                         self.swept.written.truncate(written);
+                        self.swept.heads.truncate(heads);
                         self.ahead = None;
                         self.copied(at..at.saturating_add(length));
                     }
@@ -233,6 +239,7 @@ impl Sweep<'_, '_> {
         let skew = to_usize(disk % to_u64(blank::BLOCK));
         let mut scanned = 0_u64;
         let mut places = std::mem::take(&mut self.bench.places);
+        let first = self.swept.written.len();
         let known = self.ahead.and_then(|ahead| ahead.hits(disk, bytes.len()));
         self.bench.hits.extend_from_slice(known.unwrap_or_default());
         for range in blank::written(bytes, skew) {
@@ -256,6 +263,9 @@ impl Sweep<'_, '_> {
         self.bench.places = places;
         self.bench.sights = sights;
         self.heads(disk, bytes);
+        for written in self.swept.written.get(first..).unwrap_or_default() {
+            carve::heads(self.tools.ground, (disk, bytes), written, &mut self.swept.heads);
+        }
         let coverage = &mut self.swept.coverage;
         coverage.scanned = coverage.scanned.saturating_add(scanned);
         coverage.blank = coverage.blank.saturating_add(to_u64(bytes.len()).saturating_sub(scanned));

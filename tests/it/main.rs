@@ -55,5 +55,6 @@ mod sources;
 mod streams;
 mod support;
 mod sweep;
+mod unowned;
 mod volumes;
 mod wrapped;

@@ -22,6 +22,9 @@ const RECORD: usize = 46;
 pub(super) const DECODER: Decoder =
     Decoder { name: "zip", probe: |head| head.starts_with(b"PK\x03\x04"), form: Form::Random(decode) };
 
+/// Archives of which nobody says where they end, and so where their directory is.
+pub(super) const LOCAL: Decoder = Decoder { form: Form::Random(local::walk), ..DECODER };
+
 /// Archives behind something else: a shell script that starts Java or Python with itself, a program that unpacks
 /// itself. Such files are not known by their first bytes.
 pub(super) const BEHIND: Decoder = Decoder {
