@@ -72,6 +72,11 @@ impl fmt::Display for Name {
 }
 
 impl Name {
+    /// The path of what lies at `inside`, empty for the content itself.
+    pub fn before(self, inside: &str) -> String {
+        if inside.is_empty() { self.to_string() } else { format!("{self}!/{inside}") }
+    }
+
     /// Splits a path that starts with such a name, as `zip@4096!/a.txt` does; the second value is the path inside.
     pub fn split(path: &str) -> Option<(Self, &str)> {
         let (name, inside) = path.split_once("!/").unwrap_or((path, ""));
@@ -90,8 +95,9 @@ mod tests {
     fn names_come_back() {
         for Format { decoder, .. } in FORMATS {
             let name = Name { format: decoder.name, at: 4096 };
-            assert_eq!(Name::split(&format!("{name}!/a@1!/b")), Some((name, "a@1!/b")));
-            assert_eq!(Name::split(&name.to_string()), Some((name, "")));
+            for inside in ["a@1!/b", ""] {
+                assert_eq!(Name::split(&name.before(inside)), Some((name, inside)));
+            }
         }
         for other in ["", "gzip", "gzip@", "gzip@+1", "gzip@0x10", "base64@4096", "a.txt@1!/b"] {
             assert_eq!(Name::split(other), None, "{other}");

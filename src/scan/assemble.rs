@@ -125,7 +125,7 @@ impl<'a> Assembler<'a> {
                 .and_then(|(_, stream)| stream_name(known.as_ref()?.entry.as_ref()?, stream)),
             member: match (carved, inside) {
                 // Where the disk is not what counts, the place in the volume is.
-                (Some((name, path)), Some(at)) => Some(format!("{}!/{path}", Name { at, ..name })),
+                (Some((name, path)), Some(at)) => Some(Name { at, ..name }.before(path)),
                 _ => candidate.member.clone(),
             },
             file_offset: candidate.file_offset.or(inside),

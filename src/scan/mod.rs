@@ -22,6 +22,7 @@ pub use disk::{Disk, OpenVolume, open};
 pub use nested::Decoded;
 pub use options::{Observer, Options, Silent};
 
+use crate::content::carved::Name;
 use crate::coverage::{Coverage, Gap, GapKind};
 use crate::detect::Detector;
 use crate::error::{Error, Kind, Result};
@@ -311,7 +312,15 @@ fn examine(
     // Addresses behind the disk's end mean nothing to a reader of the report.
     let end = disk.image.size();
     let nested = outcome.gaps.iter_mut().filter(|gap| gap.volume.contains("!/"));
-    nested.for_each(|gap| gap.disk_offset = gap.disk_offset.filter(|&offset| offset < end));
+    nested.for_each(|gap| {
+        gap.disk_offset = gap.disk_offset.filter(|&offset| offset < end);
+        if let Some((name, inside)) =
+            gap.path.as_deref().and_then(Name::split).filter(|(name, _)| name.at >= end)
+            && let Some((_, at)) = ground.to_volume(name.at)
+        {
+            gap.path = Some(Name { at, ..name }.before(inside));
+        }
+    });
     outside.drop_twins(&mut candidates, first_outside);
     for (land, members) in ground.lands.iter().zip(members) {
         let Some(filesystem) = land.filesystem.clone() else { continue };

@@ -96,9 +96,11 @@ pub(super) fn sweep(tools: &Tools<'_>, heads: &[Head], bench: &mut Bench) -> Car
     for (index, head) in heads.iter().enumerate() {
         let Some(land) = tools.ground.lands.get(head.land) else { continue };
         if left == 0 || index == HEADS_MAX {
-            let error =
-                Error::new(Kind::LimitExceeded, "too much of it lies here; what follows is not decoded");
-            carved.gaps.push(gap(land, head, &name(head), &error));
+            let error = Error::new(
+                Kind::LimitExceeded,
+                "more compressed content without a file than is decoded of one place; the rest is not",
+            );
+            carved.gaps.push(gap(land, head, "", &error));
             break;
         }
         // Of what does not say where it ends, the next one of its kind is none of its own.
@@ -116,8 +118,8 @@ pub(super) fn sweep(tools: &Tools<'_>, heads: &[Head], bench: &mut Bench) -> Car
     carved
 }
 
-fn name(head: &Head) -> String {
-    Name { format: head.format.decoder.name, at: head.disk }.to_string()
+fn name(head: &Head) -> Name {
+    Name { format: head.format.decoder.name, at: head.disk }
 }
 
 /// Decodes one; returns the bytes that went through the matchers.
@@ -135,18 +137,14 @@ fn one(
     let name = name(head);
     let mut bytes = 0_u64;
     let cuts = content::decode(&content, head.format.decoder, &limits, &mut |inner, reader| {
-        let path = format!("{name}!/{}", inner.path);
-        let within = format!("{name}!/{}", inner.within);
+        let (path, within) = (name.before(inner.path), name.before(inner.within));
         let place = Stored { land, content: &content, within: &within, inner: *inner };
         let (length, outcome) = stream::sweep_reader(tools, reader, whose, (&path, &place), bench);
         bytes = bytes.saturating_add(length);
         outcome
     });
     let told = cuts.iter().filter(|cut| is_told(cut));
-    gaps.extend(told.map(|cut| {
-        let path = if cut.member.is_empty() { name.clone() } else { format!("{name}!/{}", cut.member) };
-        gap(land, head, &path, &cut.error)
-    }));
+    gaps.extend(told.map(|cut| gap(land, head, &cut.member, &cut.error)));
     bytes
 }
 
@@ -155,13 +153,13 @@ fn is_told(cut: &Cut) -> bool {
     matches!(cut.error.kind(), Kind::LimitExceeded | Kind::Encrypted | Kind::Unsupported)
 }
 
-fn gap(land: &Land, head: &Head, path: &str, error: &Error) -> Gap {
+fn gap(land: &Land, head: &Head, inside: &str, error: &Error) -> Gap {
     Gap {
         kind: GapKind::Limited,
         volume: land.volume.name.clone(),
         disk_offset: land.shown_place(Some(head.disk)).0,
         length: None,
-        path: Some(path.to_owned()),
+        path: Some(name(head).before(inside)),
         reason: error.to_string(),
     }
 }
