@@ -34,9 +34,39 @@ small() {
     done
 }
 
-for target in bz2 ewf gz qcow2 tar vdi vhd vhdx vmdk xz zst; do numbers container_$target 8; done
-numbers ext4 8
-numbers ntfs 6
+# pieces LENGTH FOLDER TARGET...: whole lines of the files, of that many bytes at most, so that an input takes
+# milliseconds.
+pieces() {
+    length=$1; from=$2; shift 2
+    for target in "$@"; do
+        mkdir -p "corpus/$target"
+        find "$from" -type f | while IFS= read -r file; do
+            split -C "$length" -a 4 "$file" "corpus/$target/$(basename "$file")-"
+        done
+    done
+}
+
+# wrapped NAME FILE: the file in streams of each format, alone, twice, with something behind it, and cut off.
+wrapped() {
+    for format in gz bz2 xz zst; do
+        folder=corpus/container_$format
+        mkdir -p "$folder"
+        case $format in
+            gz) gzip -9c "$2" ;;
+            bz2) bzip2 -1c "$2" ;;
+            xz) xz -0c "$2" ;;
+            zst) zstd -19 -qc "$2" ;;
+        esac > "$work/stream"
+        cp "$work/stream" "$folder/$1"
+        cat "$work/stream" "$work/stream" > "$folder/$1-twice"
+        { cat "$work/stream"; echo behind; } > "$folder/$1-behind"
+        head -c 300 "$work/stream" > "$folder/$1-cut"
+    done
+}
+
+for target in ewf qcow2 tar vdi vhd vhdx vmdk; do numbers container_$target 8; done
+numbers ext4 7
+numbers ntfs 5
 numbers fat 5
 numbers volume 12
 numbers recognise 15
@@ -48,6 +78,15 @@ for file in "$data"/containers/*.zst; do
 done
 small "$work/containers" container
 
+# Streams, of a disk, an image and archives that are unpacked thousands of times a second.
+zstd -dqc "$data/volumes/mbr.raw.zst" | head -c 8192 > "$work/disk.raw"
+head -c 16384 "$work/containers/cluster-512.qcow2" > "$work/disk.qcow2"
+tar -C "$work" -cf "$work/disk.tar" disk.raw
+tar -C "$work" -cf "$work/two.tar" disk.qcow2 disk.raw
+for file in disk.raw disk.qcow2 disk.tar two.tar; do wrapped "$file" "$work/$file"; done
+for check in none crc32 sha256; do xz -0 --check=$check -c "$work/disk.raw" > "corpus/container_xz/check-$check"; done
+xz --x86 --delta=dist=4 --lzma2=dict=4KiB -c "$work/disk.raw" > corpus/container_xz/filters
+
 # Files that decoders know.
 for image in content/nested content/decoders/planted; do
     zstd -dqf "$data/$image.img.zst" -o "$work/image"
@@ -57,7 +96,11 @@ for file in "$data"/content/squashfs/*.squashfs.zst "$data"/content/*.hive.zst; 
     zstd -dqf "$file" -o "$work/content/$(basename "$file" .zst)"
 done
 chmod -R u+rwX "$work/content"
-small "$work/content" content coded
+small "$work/content" content
+mkdir -p corpus/coded
+find "$work/content" -type f | while IFS= read -r file; do
+    head -c 4096 "$file" > "corpus/coded/$(basename "$file")"
+done
 
 # What checks read, behind the numbers of the paths that the targets name.
 for name in sam software security ntuser; do zstd -dqf "$data/leftovers/hives/$name-dirty.zst" -o "$work/hives/$name"; done
@@ -98,9 +141,14 @@ done
 
 # Texts: rules with their examples, policies, reports, a prefilter's literals.
 mkdir -p corpus/detect corpus/rules corpus/policy corpus/report corpus/words corpus/prefilter
-for folder in ../signatures/secrets; do small "$folder" detect rules; done
-small "$work/text" detect coded words
-small "$data/quiet" detect coded words prefilter
+pieces 2048 ../signatures/secrets detect
+for file in ../signatures/secrets/*; do
+    csplit -s -z -n 4 -f "corpus/rules/$(basename "$file")-" "$file" '/^\[\[rules\]\]/' '{*}'
+done
+pieces 2048 "$work/text" detect words
+pieces 2048 "$data/quiet" detect words prefilter
+pieces 4096 "$work/text" coded
+pieces 4096 "$data/quiet" coded
 small ../src/policy/documents policy
 for file in "$data"/reports/golden.jsonl "$data"/reports/scan.jsonl; do
     cp "$file" corpus/report/

@@ -11,4 +11,4 @@ static SEEDS: LazyLock<Vec<common::Seed>> = LazyLock::new(|| {
     names.map(|name| common::seed(&format!("containers/{name}"))).into()
 });
 
-fuzz_target!(|input: &[u8]| common::run("qcow2", &SEEDS, input));
+fuzz_target!(init: { LazyLock::force(&SEEDS); }, |input: &[u8]| common::run("qcow2", &SEEDS, input));

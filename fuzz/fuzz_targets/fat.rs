@@ -17,7 +17,7 @@ static SEEDS: LazyLock<Vec<common::Seed>> = LazyLock::new(|| {
     names.map(common::seed).into()
 });
 
-fuzz_target!(|input: &[u8]| {
+fuzz_target!(init: { LazyLock::force(&SEEDS); }, |input: &[u8]| {
     let Some(volume) = common::damaged(&SEEDS, input) else { return };
     if let Recognised::Opened(filesystem) = recognise(&volume) {
         common::exercise(filesystem.as_ref());

@@ -11,14 +11,13 @@ static SEEDS: LazyLock<Vec<common::Seed>> = LazyLock::new(|| {
     let names = [
         "ntfs/clusters512.img",
         "ntfs/planted.img",
-        "ntfs/mixed.img",
-        "ntfs/table.img",
+        "ntfs/few.img",
         "ntfs/logged.img",
     ];
     names.map(common::seed).into()
 });
 
-fuzz_target!(|input: &[u8]| {
+fuzz_target!(init: { LazyLock::force(&SEEDS); }, |input: &[u8]| {
     let Some(volume) = common::damaged(&SEEDS, input) else { return };
     if let Recognised::Opened(filesystem) = recognise(&volume) {
         common::exercise(filesystem.as_ref());

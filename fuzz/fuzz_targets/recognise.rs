@@ -28,7 +28,7 @@ static SEEDS: LazyLock<Vec<common::Seed>> = LazyLock::new(|| {
     names.map(common::seed).into()
 });
 
-fuzz_target!(|input: &[u8]| {
+fuzz_target!(init: { LazyLock::force(&SEEDS); }, |input: &[u8]| {
     if let Some(volume) = common::damaged(&SEEDS, input) {
         let _ = recognise(&volume);
     }

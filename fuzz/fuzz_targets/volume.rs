@@ -25,7 +25,7 @@ static SEEDS: LazyLock<Vec<common::Seed>> = LazyLock::new(|| {
     names.map(common::seed).into()
 });
 
-fuzz_target!(|input: &[u8]| {
+fuzz_target!(init: { LazyLock::force(&SEEDS); }, |input: &[u8]| {
     let Some(disk) = common::damaged(&SEEDS, input) else { return };
     let Ok(tiling) = tile(&disk) else { return };
     let mut cursor = 0;

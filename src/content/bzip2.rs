@@ -35,6 +35,18 @@ mod tests {
     use crate::content::{Limits, decode, recognise};
 
     #[test]
+    fn what_is_damaged_is_not_read_on() {
+        // In a 7z archive, whose reader passes over the rest of a member; a block that uses no byte at all.
+        let archive = include_bytes!("../../testdata/content/bzip2-no-byte-used.7z").to_vec();
+        let mut failed = 0;
+        decode(&archive, recognise(&archive).unwrap(), &Limits::default(), &mut |_, reader| {
+            failed += usize::from(reader.read_to_end(&mut Vec::new()).is_err());
+            Ok(())
+        });
+        assert!(failed > 0);
+    }
+
+    #[test]
     fn a_code_length_below_zero_is_damage() {
         // In a 7z archive; the coding table counts down from 1 to 0 and on, where an unsigned byte wraps around.
         let archive = include_bytes!("../../testdata/content/bzip2-length-below-zero.7z").to_vec();

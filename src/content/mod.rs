@@ -12,6 +12,7 @@ pub mod coded;
 mod cpio;
 pub mod escaped;
 mod evtx;
+mod fused;
 mod gather;
 mod git;
 mod gzip;

@@ -1,5 +1,6 @@
 //! Containers in containers, within one budget for all of them.
 
+use super::fused::Fused;
 use super::{Cut, Decoder, Form, HEAD, Inner, Limits, Member, Piece, Sink, decode_error, recognise, to_u64};
 use crate::error::{Error, Kind, Result};
 use crate::io::ReadAt;
@@ -168,7 +169,7 @@ impl Nest<'_, '_> {
         let path = join(level.path, name);
         let base = stored.and_then(|at| level.base?.checked_add(at));
         let pieces = level.pieces(pieces);
-        let mut metered = Metered { content, budget: self.budget };
+        let mut metered = Metered { content: Fused::new(content), budget: self.budget };
         let mut head = Vec::with_capacity(HEAD);
         let limit = u64::try_from(HEAD).unwrap_or(u64::MAX);
         let started = (&mut metered).take(limit).read_to_end(&mut head);
@@ -260,7 +261,7 @@ fn own_path(outer: &str, name: &[u8], path: String, format: &str) -> String {
 
 /// A reader that stops with an error when the budget is used up.
 struct Metered<'a> {
-    content: &'a mut dyn Read,
+    content: Fused<&'a mut dyn Read>,
     budget: &'a Budget,
 }
 

@@ -3,7 +3,7 @@
 # people use for it (gzip, bzip2, xz, zstd, lz4, zip, tar, ar, dpkg-deb). Each holds another access key id.
 # Needs those programs and mkfs.ext4; no root. Takes a minute.
 #
-# bzip2-length-below-zero.7z is not made here: the fuzz target `content` found it.
+# bzip2-length-below-zero.7z and bzip2-no-byte-used.7z are not made here: the fuzz target `content` found them.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 work=$(mktemp -d)

@@ -258,3 +258,56 @@ python3 "$work/delete.py" reuse "$work/mnt"
 umount "$work/mnt"
 mv "$work/live.img" "$work/reused.img"
 pack reused
+
+# few, few-ext2: one of each kind in few inodes, volumes that are read whole many times a second. Copied while
+# mounted as well.
+cat >"$work/few.py" <<'PY'
+import os, sys
+root = sys.argv[1] + "/"
+def put(path, content):
+    with open(root + path, "wb") as file:
+        file.write(content)
+for directory in ["many", "gone", "deep/er"]:
+    os.makedirs(root + directory)
+put("tiny", b"tiny content")
+put("spills", b"spills\n" * 15)
+put("large", b"large\n" * 4000)
+for number in range(16):
+    put("many/a-file-with-a-rather-long-name-%d" % number + "-" * 40, b"%d" % number)
+    os.link(root + "large", root + "many/the-same-file-again-%d" % number + "-" * 40)
+for number in range(6):
+    put("gone/%d" % number, b"gone\n" * 100 * number)
+with open(root + "pieces", "wb") as file:
+    for number in range(40):
+        file.seek(4000 + number * 8192)
+        file.write(b"%04d" % number * 256)
+os.symlink("tiny", root + "fast")
+os.symlink("slow/" * 30, root + "slow")
+os.setxattr(root + "tiny", "user.short", b"in the inode")
+os.setxattr(root + "large", "user.long", b"in a block of its own" * 20)
+os.sync()
+for number in range(1, 6):
+    os.remove(root + "gone/%d" % number)
+os.rename(root + "spills", root + "deep/er/spilt")
+put("large", b"overwritten\n" * 500)
+held = open(root + "held", "wb")
+held.write(b"open, without a name\n" * 20)
+held.flush()
+os.fsync(held.fileno())
+os.remove(root + "held")
+os.sync()
+os.system("cp --sparse=always %s %s" % (sys.argv[2], sys.argv[3]))
+PY
+few() {
+	local name=$1 size=$2 mounted=$3
+	shift 3
+	truncate -s "$size" "$work/live.img"
+	mke2fs -q -F -b 1024 -N 64 -I 256 -m 0 -U 12345678-1234-5678-9abc-def012345678 "$@" "$work/live.img"
+	mount -o "loop$mounted" "$work/live.img" "$work/mnt"
+	python3 "$work/few.py" "$work/mnt" "$work/live.img" "$work/$name.img"
+	umount "$work/mnt"
+	rm "$work/live.img"
+	pack "$name"
+}
+few few 3M ,commit=300,data=journal -t ext4 -J size=1 -O inline_data
+few few-ext2 1M "" -t ext2

@@ -126,6 +126,33 @@ def table():
     records(path(b"more"), 4000)
 
 
+def few():
+    """One of each kind in few records: a volume that is read whole many times a second."""
+    for directory in (b"dir", b"compressed", b"gone"):
+        os.mkdir(path(directory))
+    write(path(b"resident"), text(b"resident", 300))
+    write(path(b"dir/large"), text(b"large", 20_000))
+    # As many names as do not fit into one record.
+    for n in range(12):
+        os.link(path(b"dir/large"), path(b"a link with a name of some length %02d" % n))
+    os.setxattr(path(b"resident"), "user.small", text(b"stream", 50))
+    os.setxattr(path(b"dir/large"), "user.large", text(b"stream", 3_000))
+    os.setxattr(path(b"compressed"), "system.ntfs_attrib_be", (0x800).to_bytes(4, "big"))
+    write(path(b"compressed/mix"), text(b"a", 9_000) + noise(9_000) + bytes(20_000))
+    with open(path(b"sparse"), "wb") as file:
+        file.seek(100_000)
+        file.write(text(b"island", 1_000))
+    for n in range(8):
+        write(path(b"gone", b"deleted %d" % n), text(b"deleted %d" % n, 100 + 300 * n))
+    # Leaves space for few.
+    write(path(b"zeros"), bytes(450_000))
+    left = fragmented(path(b"pieces"), 20_000, 1000, 2)
+    records(path(b"records"), 60)
+    for filler in left[::2]:
+        os.unlink(filler)
+    records(path(b"more"), 60)
+
+
 def truth(at, deleted=False):
     shown = quote_from_bytes(b"/" + os.path.relpath(at, root), safe=SAFE)
     fact = {"path": shown, "inode": os.lstat(at).st_ino}
@@ -146,10 +173,14 @@ def emit(fact, content):
     print(json.dumps(dict(fact, size=len(content), sha256=digest), ensure_ascii=True))
 
 
-DOOMED = {"mixed": [b"gone/deleted %d" % n for n in range(3)], "table": []}
+DOOMED = {
+    "mixed": [b"gone/deleted %d" % n for n in range(3)],
+    "table": [],
+    "few": [b"gone/deleted %d" % n for n in range(8)],
+}
 doomed = [path(at) for at in DOOMED.get(name, [b"deleted"])]
 if step == "fill":
-    {"mixed": mixed, "table": table}.get(name, small)()
+    {"mixed": mixed, "table": table, "few": few}.get(name, small)()
 elif step == "again":
     # Records of files that are deleted are given to others, so that only the slack of the index knows the names.
     if os.path.isdir(path(b"once")):

@@ -34,3 +34,4 @@ make sectors4096 12M -s 4096 -c 4096
 make clusters512 6M -c 512
 make clusters2m 96M -c 2097152
 make table 8M -c 512
+make few 2M -c 512

@@ -1,6 +1,7 @@
 //! Coders, by their method identifiers (Methods.txt of the LZMA SDK).
 
 use super::header::{Coder, Folder};
+use crate::content::fused::Fused;
 use crate::content::lzma::MEMORY_MAX;
 use crate::content::part::Part;
 use crate::content::{decode_error, lzma, ppmd, to_usize, zstd};
@@ -35,7 +36,8 @@ pub(super) fn open<'a>(
         return Err(Error::new(Kind::LimitExceeded, format!("dictionaries that need {memory} KiB")));
     }
     let chain = Chain { content, folder, start, packs };
-    Ok(Box::new(chain.coder(folder.last(), 0)?.take(folder.size())))
+    // Whoever reads a member leaves an error to the archive, which passes over the rest of the member.
+    Ok(Box::new(Fused::new(chain.coder(folder.last(), 0)?).take(folder.size())))
 }
 
 /// Where a folder's content lies as it is, where no coder changes it.

@@ -91,8 +91,9 @@ fn find_backup(
         // Only a disk that is known to have a table is searched.
         protective.filter(|_| primary.is_none())?;
         let from = (disk.size().saturating_sub(BACKUP_SEARCH) / sector).max(2);
-        let mut numbers = (from..disk.size() / sector).rev();
-        numbers.find_map(|number| Header::read(disk, number.saturating_mul(sector), sector).ok())
+        let places = (from..disk.size() / sector).rev().map(|number| number.saturating_mul(sector));
+        let mut signed = places.filter(|&at| header::has_signature(disk, at));
+        signed.find_map(|at| Header::read(disk, at, sector).ok())
     })
 }
 

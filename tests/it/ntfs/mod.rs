@@ -17,7 +17,7 @@ use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
 
-const FIXTURES: &[&str] = &["mixed", "sectors4096", "clusters512", "clusters2m", "table"];
+const FIXTURES: &[&str] = &["mixed", "sectors4096", "clusters512", "clusters2m", "table", "few"];
 
 fn fixture(name: &str) -> Vec<u8> {
     support::fixture(&format!("ntfs/{name}.img"))
