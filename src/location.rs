@@ -195,6 +195,12 @@ pub struct Place {
 }
 
 impl Place {
+    /// All bytes of a volume, or of the disk.
+    pub fn bytes(volume: Option<String>) -> Self {
+        let target = if volume.is_some() { Target::Volume } else { Target::Disk };
+        Self { volume, target, stream: None, member: None, offset: None, length: None }
+    }
+
     /// Reads a place.
     ///
     /// # Errors
@@ -261,9 +267,7 @@ impl Place {
             let entry = Self::parse_entry(rest.trim_start_matches(':'))?;
             return Ok(Self { volume: Some(volume.to_owned()), ..entry });
         }
-        let target = if text == "disk" { Target::Disk } else { Target::Volume };
-        let volume = (target == Target::Volume).then(|| text.to_owned());
-        Ok(Self { volume, target, stream: None, member: None, offset: None, length: None })
+        Ok(Self::bytes((text != "disk").then(|| text.to_owned())))
     }
 
     /// `/PATH[:STREAM][!/MEMBER]` or `inode:N[:STREAM]`.

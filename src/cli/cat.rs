@@ -6,7 +6,8 @@ use super::input::Input;
 use super::member;
 use super::output::{self, unwritable};
 use super::resolve;
-use crate::content::{self, carved};
+use crate::content;
+use crate::content::carved::{self, Name};
 use crate::error::{Error, Kind, Result};
 use crate::io::ReadAt;
 use crate::location::{Place, Target};
@@ -60,9 +61,13 @@ pub(super) fn run(args: &Args) -> Result<Exit> {
     let offset = args.offset.or(place.offset).unwrap_or(0);
     let length = args.length.or(place.length);
     if let (Target::Disk | Target::Volume, Some(member)) = (&place.target, &place.member) {
-        let (content, member) =
-            resolve::carved(&disk, &place, member).map_err(|error| error.in_file(&args.image))?;
-        return write_member((content.as_ref(), carved::decoder), member, member::Range { offset, length })
+        let (name, member) = Name::split(member).ok_or_else(|| {
+            Error::new(Kind::NotFound, "a disk or volume has no members but those of FORMAT@OFFSET")
+        })?;
+        return resolve::carved(&disk, &place, name.at)
+            .and_then(|content| {
+                write_member((content.as_ref(), carved::decoder), member, member::Range { offset, length })
+            })
             .map_err(|error| error.in_file(&args.image));
     }
     let open = if args.raw { resolve::open_raw } else { resolve::open };

@@ -5,12 +5,14 @@
 //! empty one, so that no file is ever replaced and no link followed.
 
 use super::entries::{self, CHUNK};
-use super::resolve::outside;
+use super::member;
+use super::resolve::{self, outside};
+use crate::content::carved::{self, Name};
 use crate::error::{Error, Kind, Result};
 use crate::filesystem::{Entry, EntryKind, EntryNumber, FileSystem, StreamName};
 use crate::finding::{Finding, Location};
 use crate::io::ReadAt;
-use crate::location::{State, unescape};
+use crate::location::{Place, State, unescape};
 use crate::report;
 use crate::scan::Disk;
 use serde::Serialize;
@@ -43,10 +45,11 @@ pub(super) struct Recover {
     wanted: BTreeMap<Source, Vec<String>>,
 }
 
-/// What findings lie in: the content of a stream, or a stretch of the disk.
+/// What findings lie in: the content of a stream, a member of content without a file, or a stretch of the disk.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Source {
     Stream { volume: String, inode: u64, version: Option<u64>, stream: Option<String>, state: Option<State> },
+    Member { volume: String, on_disk: bool, name: Name, path: String, state: Option<State> },
     Disk { start: u64, end: u64, volume: String, state: Option<State> },
 }
 
@@ -66,9 +69,12 @@ struct Written<'a> {
     version: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     stream: Option<&'a str>,
+    /// Path of a member of content without a file.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    member: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     state: Option<State>,
-    /// Offset on the disk of a range that is no stream.
+    /// Offset on the disk of a range that is no stream, or of the first byte of content without a file.
     #[serde(skip_serializing_if = "Option::is_none")]
     disk_offset: Option<u64>,
     /// Length of the content; more than what was written where that was cut.
@@ -125,6 +131,7 @@ impl Recover {
         for (source, findings) in joined(std::mem::take(&mut self.wanted)) {
             let written = match &source {
                 Source::Stream { .. } => self.stream(image, disk, &source, &findings)?,
+                Source::Member { .. } => self.member(image, disk, &source, &findings)?,
                 Source::Disk { start, end, volume, state } => {
                     // Volumes outside of the disk have their own offsets.
                     let outside =
@@ -185,6 +192,57 @@ impl Recover {
         }
     }
 
+    /// Writes a member of content without a file, decoded.
+    fn member<'a>(
+        &mut self,
+        image: &'a str,
+        disk: &Disk,
+        source: &'a Source,
+        findings: &'a [String],
+    ) -> Result<Written<'a>> {
+        let Source::Member { volume, on_disk, name, path, state } = source else {
+            return Ok(Written::default());
+        };
+        let member = Some(name.before(path));
+        let mut about = Written { image, volume, member, state: *state, findings, ..Written::default() };
+        about.disk_offset = on_disk.then_some(name.at);
+        let place = Place::bytes((!on_disk).then(|| volume.clone()));
+        let opened = resolve::carved(disk, &place, name.at);
+        let (file, mut out) = self.next(&safe(path.as_bytes()))?;
+        let (mut hasher, mut unwritable) = (Sha256::new(), None);
+        let range = member::Range { offset: 0, length: None };
+        let copied = opened.and_then(|content| {
+            member::copy((content.as_ref(), carved::decoder), path, range, &mut |bytes| {
+                about.size = about.size.saturating_add(u64::try_from(bytes.len()).unwrap_or(u64::MAX));
+                let room = usize::try_from(BYTES_MAX.saturating_sub(about.written)).unwrap_or(usize::MAX);
+                let part = bytes.get(..room.min(bytes.len())).unwrap_or_default();
+                hasher.update(part);
+                about.written = about.written.saturating_add(u64::try_from(part.len()).unwrap_or(0));
+                out.write_all(part).map_err(|source| {
+                    unwritable = Some(source);
+                    Error::new(Kind::Io, "cannot write")
+                })
+            })
+        });
+        if let Some(source) = unwritable {
+            return Err(self.unwritable(source));
+        }
+        out.flush().map_err(|source| self.unwritable(source))?;
+        // What comes before the place at which it breaks off is there.
+        about.error = copied.err().map(|error| error.to_string());
+        about.sha256 = Some(data_encoding::HEXLOWER.encode(&hasher.finalize()));
+        about.file = Some(file);
+        Ok(about)
+    }
+
+    /// Makes the next file.
+    fn next(&mut self, name: &str) -> Result<(String, File)> {
+        self.count = self.count.saturating_add(1);
+        let file = format!("{:05}-{name}", self.count);
+        let out = create_new(&self.folder.join(&file))?;
+        Ok((file, out))
+    }
+
     /// Writes a range of `content` to the next file.
     fn content<'a>(
         &mut self,
@@ -193,9 +251,7 @@ impl Recover {
         name: &str,
         mut about: Written<'a>,
     ) -> Result<Written<'a>> {
-        self.count = self.count.saturating_add(1);
-        let file = format!("{:05}-{name}", self.count);
-        let mut out = create_new(&self.folder.join(&file))?;
+        let (file, mut out) = self.next(name)?;
         let length = range.end.saturating_sub(range.start);
         if about.inode.is_none() {
             about.disk_offset = Some(range.start);
@@ -258,6 +314,16 @@ fn source(place: &Location, length: u64) -> Option<Source> {
             inode,
             version: place.version,
             stream: place.stream.clone(),
+            state: place.state,
+        });
+    }
+    let member = place.member.as_deref().filter(|_| place.inode.is_none() && place.file_offset.is_some());
+    if let Some((name, path)) = member.and_then(Name::split) {
+        return Some(Source::Member {
+            volume: place.volume.clone(),
+            on_disk: place.disk_offset.is_some(),
+            name,
+            path: path.to_owned(),
             state: place.state,
         });
     }

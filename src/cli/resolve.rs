@@ -51,21 +51,18 @@ pub(super) fn open(disk: &Disk, place: &Place) -> Result<Arc<dyn ReadAt>> {
     }
 }
 
-/// Opens content that no file owns, which starts at the place that its name says; the second value is the path inside.
+/// Opens content that no file owns and that starts at byte `at` of the disk or the volume that `place` names.
 ///
 /// # Errors
 /// As [`open`].
-pub(super) fn carved<'a>(disk: &Disk, place: &Place, member: &'a str) -> Result<(Arc<dyn ReadAt>, &'a str)> {
-    let (name, inside) = Name::split(member).ok_or_else(|| {
-        Error::new(Kind::NotFound, "the disk and volumes have no members but FORMAT@OFFSET")
-    })?;
-    if let Some(unowned) = disk.unowned(place.volume.as_deref(), name.at)? {
-        return Ok((Arc::new(unowned), inside));
+pub(super) fn carved(disk: &Disk, place: &Place, at: u64) -> Result<Arc<dyn ReadAt>> {
+    if let Some(unowned) = disk.unowned(place.volume.as_deref(), at)? {
+        return Ok(Arc::new(unowned));
     }
     let whole = open(disk, place)?;
-    let length = whole.size().checked_sub(name.at);
-    let length = length.ok_or_else(|| Error::truncated("content", name.at, 1, whole.size()))?;
-    Ok((Arc::new(Window::new(whole, name.at, length)?), inside))
+    let length = whole.size().checked_sub(at);
+    let length = length.ok_or_else(|| Error::truncated("content", at, 1, whole.size()))?;
+    Ok(Arc::new(Window::new(whole, at, length)?))
 }
 
 /// Opens all blocks of the stream that `place` names, as they lie on the disk: what is behind the content's end,

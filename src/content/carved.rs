@@ -57,7 +57,7 @@ pub fn decoder(head: &[u8]) -> Option<&'static Decoder> {
 
 /// The name of content without a file, in front of the paths of its members: its format, and the offset of its first
 /// byte, as in `gzip@4096`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Name {
     /// Name of the format.
     pub format: &'static str,

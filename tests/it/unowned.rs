@@ -96,3 +96,36 @@ fn places_in_such_content_can_be_opened() {
     }
     assert_eq!(count, 19);
 }
+
+#[test]
+fn members_of_such_content_are_written_decoded() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("a.disk"), fixture("content/unowned/planted.disk")).unwrap();
+    let arguments = ["scan", "a.disk", "--only", "aws-access-key-id", "--recover", "out", "--quiet"];
+    assert_eq!(program(folder.path(), &arguments).status.code(), Some(1));
+    let manifest = std::fs::read_to_string(folder.path().join("out/manifest.jsonl")).unwrap();
+    let written: Vec<serde_json::Value> =
+        manifest.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let members: Vec<_> = written.iter().filter(|line| line["member"].is_string()).collect();
+    assert_eq!(members.len(), 19);
+    let expected = |key: &str| {
+        let lines = |to: u32| (1..=to).map(|number| format!("{number}\n")).collect::<String>();
+        format!("{}aws_access_key_id = AKIAQ3EGRXWVJT5KL{key}\n{}", lines(300), lines(50))
+    };
+    let mut whole = 0;
+    for line in &members {
+        let bytes = std::fs::read(folder.path().join("out").join(line["file"].as_str().unwrap())).unwrap();
+        assert_eq!(line["written"], bytes.len(), "{line}");
+        assert_eq!(line["findings"].as_array().unwrap().len(), 1, "{line}");
+        // What follows the content on the disk may be told as damage.
+        let error = line["error"].as_str().unwrap_or_default();
+        let keys = [
+            "7AA", "7AB", "7AC", "7AD", "7AE", "7AF", "7AG", "7AH", "7AI", "7AJ", "7BA", "7BE", "7CA", "7CB",
+        ];
+        whole += usize::from(keys.iter().any(|key| bytes == expected(key).as_bytes()));
+        let is_cut = error.contains("deflate");
+        assert!(!is_cut || bytes.starts_with(expected("7BC").as_bytes()), "{line}");
+    }
+    // All but the one in pieces, which has noise in front, and the one that was cut.
+    assert_eq!(whole, 17);
+}
