@@ -3,11 +3,12 @@
 use super::Options;
 use super::nested::{self, Decoded};
 use crate::container::{self, DirectoryImage, Image, Unresolved};
+use crate::content::{HEAD, carved};
 use crate::coverage::Gap;
 use crate::error::{Error, Kind, Result};
 use crate::filesystem::{self, Directory, Facts, FileSystem, Recognised};
 use crate::io::tree::Tree;
-use crate::io::{self, ReadAt};
+use crate::io::{self, ReadAt, read_vec};
 use crate::location::State;
 use crate::ownership;
 use crate::sweep::{Ground, Land, Unowned};
@@ -204,24 +205,36 @@ impl OpenVolume {
 
 impl Disk {
     /// What no file owns from one place on: the range that it lies in, and in a file system all free space behind it.
-    /// `at` is an offset in the volume called `volume`, or on the disk. `None` where there is no such place.
+    /// `at` is an offset in the volume called `volume`, or on the disk; of several volumes of one name (the gaps of a
+    /// disk image in a file) the one counts where content starts there. `None` where there is no such place.
     ///
     /// # Errors
-    /// When the owners of the volume's bytes cannot be read.
+    /// When the owners of the volume's bytes, or the first of the content, cannot be read.
     pub fn unowned(&self, volume: Option<&str>, at: u64) -> Result<Option<Unowned>> {
         let mut ground = Ground::new(self.lands());
-        let place = match volume {
+        let places: Vec<(usize, u64)> = match volume {
             Some(name) => {
-                ground.lands.iter().position(|land| land.volume.name == name).map(|land| (land, at))
+                let named = ground.lands.iter().enumerate().filter(|(_, land)| land.volume.name == name);
+                named.map(|(index, _)| (index, at)).collect()
             }
-            None => ground.to_volume(at),
+            None => ground.to_volume(at).into_iter().collect(),
         };
-        let Some((index, at)) = place else { return Ok(None) };
-        let Some(land) = ground.lands.get_mut(index) else { return Ok(None) };
-        if let Some(filesystem) = land.filesystem.as_deref() {
-            land.map = Some(ownership::index(filesystem, land.volume.size(), &mut |_| {})?);
+        let mut found = None;
+        for (index, at) in places {
+            let Some(land) = ground.lands.get_mut(index).filter(|land| at < land.reader.size()) else {
+                continue;
+            };
+            if let Some(filesystem) = land.filesystem.as_deref() {
+                land.map = Some(ownership::index(filesystem, land.volume.size(), &mut |_| {})?);
+            }
+            let content = Unowned::at(land, at, u64::MAX);
+            let length = usize::try_from(content.size()).unwrap_or(usize::MAX).min(HEAD);
+            if carved::recognise(&read_vec(&content, 0, length)?).is_some() {
+                return Ok(Some(content));
+            }
+            found = found.or(Some(content));
         }
-        Ok((at < land.reader.size()).then(|| Unowned::at(land, at, u64::MAX)))
+        Ok(found)
     }
 
     /// The volumes as the sweep takes them, without owners yet.

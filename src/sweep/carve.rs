@@ -24,7 +24,7 @@ const BYTES_MAX: u64 = 4 << 30;
 /// What even content counts that decodes to nothing.
 const LEAST: u64 = 64 << 10;
 /// Free ranges that content goes on over.
-const PIECES_MAX: usize = 4096;
+const PIECES_MAX: usize = 128;
 
 /// Where content starts.
 #[derive(Clone, Copy, Debug)]
