@@ -15,19 +15,26 @@ pub(super) const DECODER: Decoder = Decoder { name: "zlib", probe: starts, form:
 pub(super) const GIT_OBJECT: Decoder = Decoder { probe: starts_object, ..DECODER };
 
 fn starts_object(head: &[u8]) -> bool {
+    if !is_header(head) {
+        return false;
+    }
     let mut header = [0; GIT_HEADER_MAX];
     let mut inflater = flate2::Decompress::new(true);
     // What does not fit is no error; what is too short for a header is none.
-    head.first() == Some(&0x78)
-        && inflater.decompress(head, &mut header, flate2::FlushDecompress::None).is_ok()
+    inflater.decompress(head, &mut header, flate2::FlushDecompress::None).is_ok()
         && git_header(&header).is_some()
+}
+
+/// Whether a stream may start so: its method, and a sum of two bytes.
+fn is_header(head: &[u8]) -> bool {
+    let &[method, flags, ..] = head else { return false };
+    let sum = u16::from_be_bytes([method, flags]);
+    method & 0x0f == 8 && method >> 4 <= 7 && sum.is_multiple_of(31) && flags & 0x20 == 0
 }
 
 /// Two bytes say little: what follows must be deflated as far as it is seen.
 fn starts(head: &[u8]) -> bool {
-    let &[method, flags, ..] = head else { return false };
-    let sum = u16::from_be_bytes([method, flags]);
-    if method & 0x0f != 8 || method >> 4 > 7 || !sum.is_multiple_of(31) || flags & 0x20 != 0 {
+    if !is_header(head) {
         return false;
     }
     let mut inflater = flate2::Decompress::new(true);
