@@ -80,7 +80,7 @@ small "$work/containers" container
 
 # Streams, of a disk, an image and archives that are unpacked thousands of times a second.
 zstd -dqc "$data/volumes/mbr.raw.zst" | head -c 8192 > "$work/disk.raw"
-head -c 16384 "$work/containers/cluster-512.qcow2" > "$work/disk.qcow2"
+head -c 1024 "$work/containers/v3.qcow2" > "$work/disk.qcow2"
 tar -C "$work" -cf "$work/disk.tar" disk.raw
 tar -C "$work" -cf "$work/two.tar" disk.qcow2 disk.raw
 for file in disk.raw disk.qcow2 disk.tar two.tar; do wrapped "$file" "$work/$file"; done

@@ -1,10 +1,12 @@
 //! A volume group: its physical volumes, logical volumes and their segments (LVM2, `lib/format_text`).
 
 use super::text::{Section, Value};
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use std::collections::BTreeMap;
 
 const SECTOR: u64 = 512;
+/// Logical volumes of a group; one of more would be no help to anybody.
+const VOLUMES_MAX: usize = 4096;
 
 /// A volume group as its text describes it, in bytes.
 #[derive(Clone, Debug)]
@@ -16,6 +18,15 @@ pub(super) struct Group {
     pub(super) members: BTreeMap<String, Member>,
     /// In the order of the text.
     pub(super) volumes: Vec<Logical>,
+    /// Where each is among these.
+    names: BTreeMap<String, usize>,
+}
+
+impl Group {
+    /// The logical volume of this name.
+    pub(super) fn find(&self, name: &str) -> Option<&Logical> {
+        self.volumes.get(*self.names.get(name)?)
+    }
 }
 
 /// A physical volume as the group describes it.
@@ -63,7 +74,7 @@ impl Part {
 /// The group of a text.
 ///
 /// # Errors
-/// [`Kind::Corrupt`](crate::error::Kind::Corrupt) where it is not one.
+/// [`Kind::Corrupt`] where it is not one, [`Kind::LimitExceeded`] for absurdly many volumes.
 pub(super) fn read(root: &Section) -> Result<Group> {
     let missing = |what: &str| Error::corrupt(0, "volume group text", what, "nothing of the kind");
     let (name, group) = root
@@ -74,12 +85,17 @@ pub(super) fn read(root: &Section) -> Result<Group> {
     let extent = extent.filter(|&extent| extent > 0).ok_or_else(|| missing("an extent size above zero"))?;
     let members = group.section("physical_volumes").into_iter().flat_map(Section::sections);
     let volumes = group.section("logical_volumes").into_iter().flat_map(Section::sections);
+    let volumes: Vec<Logical> = volumes.map(|(name, section)| logical(name, section)).collect();
+    if volumes.len() > VOLUMES_MAX {
+        return Err(Error::new(Kind::LimitExceeded, format!("more than {VOLUMES_MAX} logical volumes")));
+    }
     Ok(Group {
         name: name.to_owned(),
         id: group.text("id").unwrap_or_default().to_owned(),
         extent,
         members: members.filter_map(|(name, section)| Some((name.to_owned(), member(section)?))).collect(),
-        volumes: volumes.map(|(name, section)| logical(name, section)).collect(),
+        names: volumes.iter().enumerate().map(|(at, volume)| (volume.name.clone(), at)).collect(),
+        volumes,
     })
 }
 

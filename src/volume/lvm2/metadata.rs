@@ -18,6 +18,10 @@ const SLOTS: usize = 4;
 const TEXT_MAX: u64 = 16 << 20;
 /// Length of a metadata area that is searched for texts that no header points to.
 const SEARCH_MAX: u64 = 16 << 20;
+/// Longest first line of a text: a name of at most 127 characters, and an opening brace.
+const LINE_MAX: usize = 130;
+/// Bytes of such texts that are parsed at most, as each may reach to the end of the area.
+const PARSED_MAX: usize = 32 << 20;
 /// Start value of LVM2's checksums (CRC-32, reflected, not inverted at the end).
 const CHECKSUM_START: u32 = 0xf597_a6cf;
 const MAGIC: &[u8; 16] = b" LVM2 x[5A%r0N*>";
@@ -155,13 +159,19 @@ fn ring(volume: &dyn ReadAt, start: u64, size: u64, offset: u64, length: u64) ->
 fn left_behind(volume: &dyn ReadAt, start: u64, size: u64) -> Option<Text> {
     let length = size.min(SEARCH_MAX).min(volume.size().saturating_sub(start));
     let bytes = read_vec(volume, start, usize::try_from(length).ok()?).ok()?;
-    // Each text starts in a sector of its own, with the group's name and an opening brace.
-    let starts = (512..bytes.len()).step_by(512).filter(|&at| {
-        let line =
-            bytes.get(at..).unwrap_or_default().split(|&byte| byte == b'\n').next().unwrap_or_default();
-        line.ends_with(b" {") && line.len() < 130 && line.is_ascii()
+    // Each text starts in a sector of its own, with the group's name and an opening brace, and ends at a NUL.
+    let starts = (512..bytes.len()).step_by(512).filter_map(|at| {
+        let rest = bytes.get(at..)?;
+        let line = rest.get(..LINE_MAX.min(rest.len()))?.split(|&byte| byte == b'\n').next()?;
+        (line.len() < LINE_MAX && line.ends_with(b" {") && line.is_ascii()).then_some(rest)
     });
-    starts.filter_map(|at| parsed(bytes.get(at..)?).ok()).max_by_key(|text| text.sequence)
+    let mut left = PARSED_MAX;
+    let texts = starts.map_while(|rest| {
+        let text = rest.split(|&byte| byte == 0).next()?;
+        left = left.checked_sub(text.len())?;
+        Some(parsed(text).ok())
+    });
+    texts.flatten().max_by_key(|text| text.sequence)
 }
 
 fn parsed(bytes: &[u8]) -> Result<Text> {
@@ -176,4 +186,35 @@ fn checksum(bytes: &[u8]) -> u32 {
     let mut hasher = crc32fast::Hasher::new_with_initial(!CHECKSUM_START);
     hasher.update(bytes);
     !hasher.finalize()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_texts_without_a_header_the_newest_is_found() {
+        let mut area = vec![0; 16 << 10];
+        for (at, text) in [
+            (512, "vg {\n seqno = 1\n}\n"),
+            (1024, "vg {\n seqno = 3\n}\n"),
+            (2048, "vg {\n seqno = 2\n}\n"),
+            (4096, "vg {\n seqno = 9\n"),
+        ] {
+            area[at..at + text.len()].copy_from_slice(text.as_bytes());
+        }
+        assert_eq!(left_behind(&area, 0, 16 << 10).unwrap().sequence, 3);
+    }
+
+    #[test]
+    fn an_area_without_ends_of_lines_or_of_texts_is_searched_in_no_time() {
+        // For each of the sectors of either, all the rest would be looked through.
+        let blank = vec![b' '; 16 << 20];
+        assert!(left_behind(&blank, 0, 16 << 20).is_none());
+        let mut texts = vec![b' '; 16 << 20];
+        for sector in texts.chunks_mut(512) {
+            sector[..17].copy_from_slice(b"vg {\n seqno=1\n}\n");
+        }
+        assert_eq!(left_behind(&texts, 0, 16 << 20).unwrap().sequence, 1);
+    }
 }

@@ -20,7 +20,8 @@ use crate::location::{State, escape};
 use group::{Group, Member};
 use map::Mapper;
 use metadata::{Label, Text};
-use std::collections::BTreeMap;
+use std::cell::Cell;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -50,10 +51,11 @@ pub(super) fn assemble(
         .collect();
     let mut logical = Vec::new();
     let mut claimed = Vec::new();
+    let pieces = Cell::new(map::PIECES_MAX);
     for group in groups(&physical, notes) {
         let members = members(&group, &physical, volumes, notes);
         claimed.extend(members.iter().map(|(_, at)| *at));
-        logical.extend(of_group(&group, &members, &physical, volumes, notes));
+        logical.extend(of_group((&group, &pieces), &members, &physical, volumes, notes));
         for (name, at) in &members {
             if let (Some(member), Some(physical)) = (group.members.get(name), physical.get(*at))
                 && let Some(volume) = volumes.get_mut(physical.index)
@@ -112,8 +114,12 @@ fn members(
     notes: &mut Vec<String>,
 ) -> Vec<(String, usize)> {
     let shown = escape(group.name.as_bytes());
-    let mut out = Vec::new();
+    let (mut out, mut seen) = (Vec::new(), BTreeSet::new());
     for (name, member) in &group.members {
+        if !seen.insert(&member.id) {
+            notes.push(format!("group {shown} names a physical volume twice: {}", escape(name.as_bytes())));
+            continue;
+        }
         let mut same = physical.iter().enumerate().filter(|(_, physical)| physical.label.id == member.id);
         match same.next() {
             Some((at, _)) => out.push((name.clone(), at)),
@@ -131,7 +137,7 @@ fn members(
 }
 
 fn of_group(
-    group: &Group,
+    (group, pieces): (&Group, &Cell<usize>),
     members: &[(String, usize)],
     physical: &[Physical],
     volumes: &[Volume],
@@ -139,7 +145,7 @@ fn of_group(
 ) -> Vec<Volume> {
     let volume = |at: &usize| volumes.get(physical.get(*at)?.index);
     let present = members.iter().filter_map(|(name, at)| Some((name.as_str(), volume(at)?))).collect();
-    parts::volumes(&Mapper { group, present }, notes)
+    parts::volumes(&Mapper { group, present, pieces }, notes)
 }
 
 /// What the bytes of a physical volume are that no logical volume holds.

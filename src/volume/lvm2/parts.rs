@@ -89,7 +89,7 @@ fn is_plain(kind: &str) -> bool {
 /// read, the origin of a cached volume.
 fn source<'a>(mapper: &Mapper<'a>, logical: &'a Logical) -> Option<&'a Logical> {
     let group = mapper.group;
-    let find = |name: &str| group.volumes.iter().find(|logical| logical.name == name);
+    let find = |name: &str| group.find(name);
     match logical.segments.as_slice() {
         [part] if part.kind == "raid1" => {
             let images = part.mentions.iter().filter_map(|name| find(name));
@@ -120,7 +120,7 @@ fn uses<'a>(mapper: &Mapper<'a>) -> BTreeMap<&'a str, Use<'a>> {
                 _ => part.mentions.iter().map(String::as_str).collect(),
             };
             for name in parts {
-                if let Some(used) = mapper.group.volumes.iter().find(|logical| logical.name == name) {
+                if let Some(used) = mapper.group.find(name) {
                     uses.entry(used.name.as_str()).or_insert(Use { by, part });
                 }
             }
