@@ -213,7 +213,7 @@ mod tests {
         assert!(left_behind(&blank, 0, 16 << 20).is_none());
         let mut texts = vec![b' '; 16 << 20];
         for sector in texts.chunks_mut(512) {
-            sector[..17].copy_from_slice(b"vg {\n seqno=1\n}\n");
+            sector[..16].copy_from_slice(b"vg {\n seqno=1\n}\n");
         }
         assert_eq!(left_behind(&texts, 0, 16 << 20).unwrap().sequence, 1);
     }
