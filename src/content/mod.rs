@@ -6,6 +6,7 @@
 mod ar;
 mod ascii;
 mod bzip2;
+mod claim;
 pub mod coded;
 mod cpio;
 pub mod escaped;
