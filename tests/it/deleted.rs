@@ -223,8 +223,10 @@ fn what_only_the_log_of_ntfs_remembers_is_found_with_its_owner() {
         assert_eq!(found[0].place.version, fact["version"].as_u64(), "{fact}");
         let is_former = found[0].evidence.iter().any(|line| line == "recovered from $LogFile");
         assert_eq!(is_former, fact["state"] == "deleted", "{fact}: {:?}", found[0].evidence);
+        let about = found[0].evidence.iter().find(|line| line.starts_with("in the log's "));
+        assert_eq!(about.map(String::as_str), fact["says"].as_str(), "{fact}: {:?}", found[0].evidence);
     }
-    assert_eq!((scanned.findings.len(), facts.len()), (6, 6));
+    assert_eq!((scanned.findings.len(), facts.len()), (10, 10));
     assert!(scanned.summary.coverage.is_whole() && scanned.gaps.is_empty(), "{:?}", scanned.gaps);
 }
 
