@@ -206,8 +206,13 @@ fn text(info: &Info) -> String {
         lines.push(format!("outside     {} of the file are neither disk nor tables", words::size(outside)));
     }
     let none = "none".to_owned();
+    // The header names a method whether or not anything is compressed by it.
+    let compression = container.compression.as_ref().map(|method| match info.allocation.compressed {
+        0 => format!("none (type {method})"),
+        _ => method.clone(),
+    });
     let always = [
-        ("compression", container.compression.as_ref().unwrap_or(&none)),
+        ("compression", compression.as_ref().unwrap_or(&none)),
         ("encryption", container.encryption.as_ref().unwrap_or(&none)),
         ("parent", container.parent.as_ref().unwrap_or(&none)),
     ];

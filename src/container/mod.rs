@@ -174,7 +174,7 @@ pub struct Facts {
     pub virtual_size: u64,
     /// Size of the file or files in bytes.
     pub stored_size: u64,
-    /// Compression of data clusters, where there is any.
+    /// Method by which the format compresses units of data, as the header has it; none of them need be.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub compression: Option<String>,
     /// How the disk's bytes are encrypted by the container, where they are. Such an image does not open.

@@ -1,7 +1,7 @@
 //! Cpio archives in the "new ASCII" form (`070701`, `070702`), as initial RAM disks are made of them: several
 //! one after the other, the last ones often compressed (Linux, `buffer-format.rst`).
 
-use super::tape::{Tape, ascii_number, padding};
+use super::tape::{Broken, Claim, NAME_MAX, Tape, ascii_number, padding};
 use super::{Decoder, Form, Member, Visit, peek::Peek};
 use crate::error::{Error, Result};
 use std::io::Read;
@@ -15,7 +15,9 @@ fn starts(head: &[u8]) -> bool {
 fn decode(content: &mut dyn Read, visit: Visit<'_>) -> Result<()> {
     let mut source = Peek::new(content);
     let mut tape = Tape::new(&mut source);
-    archive(&mut tape, visit)?;
+    if let Some(broken) = archive(&mut tape, visit)? {
+        return tape.give_up(broken, visit);
+    }
     // Zeros up to any border, then perhaps the next archive in whatever form: it is looked at as a member.
     let mut at = tape.at();
     let mut rest = Peek::new(tape.rest());
@@ -33,41 +35,50 @@ fn decode(content: &mut dyn Read, visit: Visit<'_>) -> Result<()> {
 }
 
 /// One archive up to its trailer.
-fn archive(tape: &mut Tape<'_>, visit: Visit<'_>) -> Result<()> {
+fn archive(tape: &mut Tape<'_>, visit: Visit<'_>) -> Result<Option<Broken>> {
     const MODE: usize = 1;
     const SIZE: usize = 6;
     const NAME_SIZE: usize = 11;
     const KIND: u64 = 0o170_000;
-    const REGULAR: u64 = 0o100_000;
+    const SYMBOLIC_LINK: u64 = 0o120_000;
     let mut header = [0; 110];
     loop {
         let start = tape.at();
         if !tape.header(&mut header)? {
-            return Ok(());
+            return Ok(None);
         }
         if !starts(&header) {
-            return Err(Error::corrupt(start, "cpio header", "070701", "another magic"));
+            let error = Error::corrupt(start, "cpio header", "070701", "another magic");
+            return Ok(Some(Broken { error, taken: header.to_vec() }));
         }
         let field = |index: usize| {
             let from = index.saturating_mul(8).saturating_add(6);
-            let digits = header.get(from..from.saturating_add(8));
-            digits
-                .and_then(|digits| ascii_number(digits, 16))
-                .ok_or_else(|| Error::corrupt(start, "cpio header", "hexadecimal digits", "others"))
+            header.get(from..from.saturating_add(8)).and_then(|digits| ascii_number(digits, 16))
         };
-        let (mode, size, name_size) = (field(MODE)?, field(SIZE)?, field(NAME_SIZE)?);
+        let (Some(mode), Some(size), Some(name_size)) = (field(MODE), field(SIZE), field(NAME_SIZE)) else {
+            let error = Error::corrupt(start, "cpio header", "hexadecimal digits", "others");
+            // Without the header: with it, what is left would look like this archive again.
+            return Ok(Some(Broken { error, taken: Vec::new() }));
+        };
+        if name_size > NAME_MAX {
+            let found = format!("{name_size} bytes");
+            let error = Error::corrupt(start, "cpio name", format!("at most {NAME_MAX} bytes"), found);
+            return Ok(Some(Broken { error, taken: Vec::new() }));
+        }
         let mut name = tape.short_record(name_size)?;
         tape.skip(padding(tape.at().saturating_sub(start), 4))?;
         while name.last() == Some(&0) {
             name.pop();
         }
         if name == b"TRAILER!!!" {
-            return Ok(());
+            return Ok(None);
         }
-        if mode & KIND == REGULAR && size > 0 {
-            tape.member(&name, size, padding(size, 4), visit)?;
+        // Directories and devices have no content; what claims to have some may be more than it says.
+        let is_link = mode & KIND == SYMBOLIC_LINK && size <= NAME_MAX;
+        if size > 0 && !is_link {
+            tape.member(Claim::new(&name, size, 4), visit)?;
         } else {
-            tape.skip(size.saturating_add(padding(size, 4)))?;
+            tape.pass("target of a link", size, padding(size, 4))?;
         }
     }
 }

@@ -8,6 +8,7 @@ mod ascii;
 mod block;
 mod bzip2;
 pub mod carved;
+mod claim;
 pub mod coded;
 mod cpio;
 pub mod escaped;

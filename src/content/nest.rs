@@ -115,11 +115,13 @@ impl Nest<'_, '_> {
                 decode(&Timed { content, until }, visit)
             }
             (Form::Random(decode) | Form::Partial(decode), Source::Member(content)) => {
-                match self.hold(content) {
-                    Ok(held) => decode(&Timed { content: &held, until }, &mut |member| {
+                let (held, outcome) = self.hold(content);
+                // What came before an error is decoded all the same, and the error that is told is the first one.
+                match outcome.as_ref().map_err(Error::kind) {
+                    Err(Kind::LimitExceeded) => outcome,
+                    _ => outcome.and(decode(&Timed { content: &held, until }, &mut |member| {
                         self.member(member, level, decoder.name)
-                    }),
-                    Err(error) => Err(error),
+                    })),
                 }
             }
         };
@@ -150,15 +152,18 @@ impl Nest<'_, '_> {
         }
     }
 
-    /// A nested member in memory.
-    fn hold(&self, content: &mut dyn Read) -> Result<Vec<u8>> {
+    /// A nested member in memory: what could be read of it, and whether that is all.
+    fn hold(&self, content: &mut dyn Read) -> (Vec<u8>, Result<()>) {
         let mut held = Vec::new();
         let limit = self.limits.held_max;
-        let read = content.take(limit.saturating_add(1)).read_to_end(&mut held).map_err(decode_error)?;
-        if u64::try_from(read).unwrap_or(u64::MAX) > limit {
-            return Err(Error::new(Kind::LimitExceeded, format!("nested content above {limit} bytes")));
-        }
-        Ok(held)
+        let read = content.take(limit.saturating_add(1)).read_to_end(&mut held).map_err(decode_error);
+        let outcome = match read {
+            Ok(read) if to_u64(read) > limit => {
+                Err(Error::new(Kind::LimitExceeded, format!("nested content above {limit} bytes")))
+            }
+            read => read.map(drop),
+        };
+        (held, outcome)
     }
 
     /// Looks at a member; an error ends the container that it lies in.

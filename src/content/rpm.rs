@@ -19,7 +19,7 @@ pub(super) const DECODER: Decoder = Decoder {
 
 fn decode(content: &mut dyn Read, visit: Visit<'_>) -> Result<()> {
     let mut tape = Tape::new(content);
-    tape.skip(LEAD)?;
+    tape.pass("lead", LEAD, 0)?;
     // The signatures are padded to a multiple of 8, the header proper is not.
     let signatures = header(&mut tape)?;
     tape.skip(padding(signatures, 8))?;
@@ -44,6 +44,6 @@ fn header(tape: &mut Tape<'_>) -> Result<u64> {
     if length > HEADER_MAX {
         return Err(wrong("at most 256 MiB"));
     }
-    tape.skip(length)?;
+    tape.pass("header", length, 0)?;
     Ok(length.saturating_add(16))
 }

@@ -1,6 +1,7 @@
 //! Archives read from front to back: headers, members as they are, padding.
 
-use super::{Member, Visit, decode_error};
+use super::claim::Refused;
+use super::{Member, Visit, decode_error, to_u64};
 use crate::error::{Error, Kind, Result};
 use std::io::Read;
 
@@ -25,7 +26,7 @@ impl<'a> Tape<'a> {
 
     /// Fills a header; `false` at the end of the archive.
     pub(super) fn header(&mut self, header: &mut [u8]) -> Result<bool> {
-        let wanted = u64::try_from(header.len()).unwrap_or(u64::MAX);
+        let wanted = to_u64(header.len());
         let mut filled = 0;
         while let Some(rest) = header.get_mut(filled..).filter(|rest| !rest.is_empty()) {
             match self.content.read(rest).map_err(decode_error)? {
@@ -45,13 +46,17 @@ impl<'a> Tape<'a> {
             return Err(Error::corrupt(self.at, "name", format!("at most {NAME_MAX} bytes"), found));
         }
         let mut bytes = Vec::new();
-        (&mut *self.content).take(length).read_to_end(&mut bytes).map_err(decode_error)?;
-        let got = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
-        if got < length {
+        if self.append(length, &mut bytes)? < length {
             return Err(self.short("name", length));
         }
-        self.at = self.at.saturating_add(got);
         Ok(bytes)
+    }
+
+    /// Appends up to `length` bytes, fewer at the end of the archive; returns how many.
+    pub(super) fn append(&mut self, length: u64, bytes: &mut Vec<u8>) -> Result<u64> {
+        let got = (&mut *self.content).take(length).read_to_end(bytes).map_err(decode_error)?;
+        self.at = self.at.saturating_add(to_u64(got));
+        Ok(to_u64(got))
     }
 
     /// Passes over `length` bytes; the end of the archive may come first.
@@ -62,18 +67,39 @@ impl<'a> Tape<'a> {
         Ok(skipped)
     }
 
-    /// Hands on the next `length` bytes as a member, then passes over what was not read and the padding.
-    pub(super) fn member(&mut self, name: &[u8], length: u64, padding: u64, visit: Visit<'_>) -> Result<()> {
-        let start = self.at;
-        let mut part = (&mut *self.content).take(length);
-        visit(Member { name, stored: Some(start), pieces: &[], content: &mut part })?;
-        let read = length.saturating_sub(part.limit());
-        self.at = start.saturating_add(read);
-        let rest = length.saturating_sub(read);
+    /// Passes over `what`, which is `length` bytes long, and the padding.
+    ///
+    /// # Errors
+    /// Where the archive ends within it.
+    pub(super) fn pass(&mut self, what: &str, length: u64, padding: u64) -> Result<()> {
+        if self.skip(length)? < length {
+            return Err(self.short(what, length));
+        }
+        self.skip(padding).map(drop)
+    }
+
+    /// Hands on a member, then passes over what was not read of it and the padding.
+    pub(super) fn member(&mut self, claim: Claim<'_>, visit: Visit<'_>) -> Result<()> {
+        let Claim { name, length, padding, taken, trouble } = claim;
+        let had = to_u64(taken.len());
+        let mut part = (&mut *self.content).take(length.saturating_sub(had));
+        let mut content = taken.as_slice().chain(&mut part).chain(Refused(trouble));
+        let stored = self.at.checked_sub(had);
+        visit(Member { name, stored, pieces: &[], content: &mut content })?;
+        let rest = part.limit();
+        self.at = self.at.saturating_add(length.saturating_sub(had).saturating_sub(rest));
         if self.skip(rest)? < rest {
             return Err(self.short("member", length));
         }
         self.skip(padding).map(drop)
+    }
+
+    /// Hands on what is left behind `taken`, which is no header: nothing says any more what it is.
+    pub(super) fn give_up(self, Broken { error, taken }: Broken, visit: Visit<'_>) -> Result<()> {
+        let stored = self.at.checked_sub(to_u64(taken.len()));
+        let mut content = taken.as_slice().chain(self.content);
+        visit(Member { name: b"", stored, pieces: &[], content: &mut content })?;
+        Err(error)
     }
 
     /// The rest of the archive.
@@ -81,9 +107,35 @@ impl<'a> Tape<'a> {
         self.content
     }
 
-    fn short(&self, what: &str, wanted: u64) -> Error {
+    pub(super) fn short(&self, what: &str, wanted: u64) -> Error {
         Error::new(Kind::Truncated, format!("{what}: {wanted} bytes wanted, the archive ends first"))
             .at(self.at)
+    }
+}
+
+/// Why an archive cannot be followed any further.
+pub(super) struct Broken {
+    pub(super) error: Error,
+    /// Bytes read already that are no header.
+    pub(super) taken: Vec<u8>,
+}
+
+/// A member as its headers have it.
+pub(super) struct Claim<'a> {
+    pub(super) name: &'a [u8],
+    pub(super) length: u64,
+    /// Bytes between its end and the next header.
+    pub(super) padding: u64,
+    /// The first bytes of it, where they were read already.
+    pub(super) taken: Vec<u8>,
+    /// What is wrong with it: told behind the bytes that are there.
+    pub(super) trouble: Option<Error>,
+}
+
+impl<'a> Claim<'a> {
+    /// A member that is padded to a multiple of `unit`.
+    pub(super) fn new(name: &'a [u8], length: u64, unit: u64) -> Self {
+        Self { name, length, padding: padding(length, unit), taken: Vec::new(), trouble: None }
     }
 }
 

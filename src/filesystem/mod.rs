@@ -131,6 +131,12 @@ pub trait FileSystem: Send + Sync + fmt::Debug {
         None
     }
 
+    /// The place of the volume that a place in the journal was written for, where it is known: the journal holds
+    /// what stood, or should have stood, there once.
+    fn home(&self, _entry: EntryId, _stream: &StreamName, _offset: u64) -> Option<u64> {
+        None
+    }
+
     /// The root directory.
     fn root(&self) -> EntryId;
 

@@ -347,7 +347,27 @@ fn about(land: &Land, candidate: &Candidate, known: &Known) -> Option<String> {
     let is_own = matches!(candidate.state, Some(State::Journal | State::Metadata));
     let (id, stream) = candidate.entry.filter(|_| is_own && candidate.member.is_none())?;
     let name = &known.entry.as_ref()?.streams.get(usize::from(stream))?.name;
-    land.filesystem.as_ref()?.about(id, name, candidate.file_offset?)
+    let filesystem = land.filesystem.as_deref()?;
+    let offset = candidate.file_offset?;
+    filesystem.about(id, name, offset).or_else(|| copy_of(land, filesystem.home(id, name, offset)?))
+}
+
+/// The block that the journal holds a copy of, by who has it now: that may be another than then.
+fn copy_of(land: &Land, home: u64) -> Option<String> {
+    let filesystem = land.filesystem.as_deref()?;
+    let block = home.checked_div(filesystem.facts().block_size)?;
+    let hold = land.map.as_ref()?.hold(home);
+    let owner = match hold.owner.map(|owner| owner.entry()) {
+        Some(id) => {
+            let path = filesystem.paths(id).unwrap_or_default().all.into_iter().next();
+            let path = path.map(|path| format!(" ({})", escape(&path))).unwrap_or_default();
+            let verb = if hold.state == State::Deleted { "had last" } else { "has now" };
+            format!("which inode {}{path} {verb}", filesystem.number(id))
+        }
+        None if hold.state == State::Unallocated => "which is free now".to_owned(),
+        None => "which holds tables of the file system now".to_owned(),
+    };
+    Some(format!("in the journal's copy of block {block}, {owner}"))
 }
 
 /// How reports call an entry.

@@ -14,7 +14,8 @@ from planting import Planting, patch, put, run
 
 CLUSTER, RECORD, PAGE = 4096, 1024, 4096
 INIT, FREE, CREATE, DELETE, VALUE, PAIRS, SIZES = 2, 3, 5, 6, 7, 9, 11
-DATA = 0x80
+CLUSTERS, ADD_TO_INDEX, TAKE_FROM_INDEX, OPEN, DUMP = 8, 14, 15, 28, 29
+DATA, INDEX = 0x80, 0xa0
 PLANTING = Planting(b'ntfs log ')
 body, expect = PLANTING.body, PLANTING.expect
 
@@ -87,14 +88,15 @@ class Log:
             if self.at % PAGE == 0:
                 self.at += 0x40
 
-    def write(self, number, redo, undo, record_offset=0, attribute_offset=0):
-        """One operation on a file record: redo and undo are an operation and its bytes each."""
+    def write(self, number, redo, undo, record_offset=0, attribute_offset=0, target=0x18):
+        """One operation on a file record, or on an open attribute: redo and undo are an operation and its bytes
+        each."""
         if PAGE - self.at % PAGE < 0x60:
             self.at = (self.at // PAGE + 1) * PAGE + 0x40
         pad = lambda data: data.ljust((len(data) + 7) // 8 * 8, b'\0')
         vcn, inside = divmod(number * RECORD, CLUSTER)
         client = struct.pack('<HHHHHHHHHHHHQQ', redo[0], undo[0], 40, len(redo[1]), 40 + len(pad(redo[1])),
-                             len(undo[1]), 0x18, 1, record_offset, attribute_offset, inside // 512, 0, vcn, 0)
+                             len(undo[1]), target, 1, record_offset, attribute_offset, inside // 512, 0, vcn, 0)
         client += pad(redo[1]) + pad(undo[1])
         lsn = self.lsn(self.at)
         flags = 1 if self.at % PAGE + 0x30 + len(client) > PAGE else 0
@@ -105,6 +107,20 @@ class Log:
         if self.at % PAGE == 0:
             self.at += 0x40
         return lsn
+
+    def entry(self, kind, number, sequence, lsn):
+        """An open attribute as the table has it."""
+        return struct.pack('<IIIIQQQ', 0xffffffff, 4096, kind, 0, sequence << 48 | number, lsn, 0)
+
+    def open(self, target, kind, number, sequence):
+        entry = self.entry(kind, number, sequence, self.last)
+        return self.write(0, (OPEN, entry), (0, b''), target=target)
+
+    def dump(self, entries):
+        """The table of a checkpoint."""
+        count = len(entries)
+        table = struct.pack('<HHHHHHIII', 40, count, count, 0, 0, 0, 0, 0, 0) + b''.join(entries)
+        return self.write(0, (DUMP, table), (0, b''), target=0)
 
     def skip(self, left):
         """Goes on where a page has `left` bytes left, behind a record that is about no file."""
@@ -226,6 +242,25 @@ def make():
     log.write(number, (PAIRS, new[at + runs:at + new_length]), (PAIRS, old[at + runs:at + length]), at, runs)
     sizes = lambda record: b''.join(record[at + o:at + o + 8] for o in (0x28, 0x38, 0x30))
     lsns[number] = log.write(number, (SIZES, sizes(new)), (SIZES, sizes(old)), at)
+    # Attributes in clusters, in the page that has a copy in front: opened in the log, and by a table behind, since the
+    # record that opened it is gone. One is of a file that has been deleted, and one number stands for two files one
+    # after the other.
+    sequence = lambda number: struct.unpack_from('<H', after.record(number), 0x10)[0]
+    large, gone = numbers['/large.txt'], numbers['/long.txt']
+    said = lambda name, number, path: "in the log's %s of record %d (%s)" % (name, number, path)
+    log.open(0x40, DATA, large, sequence(large))
+    log.write(0, (CLUSTERS, body(300, (90, 'clusters'))), (CLUSTERS, empty), target=0x40)
+    expect('clusters', 'journal', '/$LogFile', copies=True, says=said('UpdateNonresidentValue', large, '/large.txt'))
+    log.open(0x40, DATA, gone, struct.unpack_from('<H', before.record(gone), 0x10)[0])
+    log.write(0, (0, empty), (CLUSTERS, body(300, (90, 'clusters of another'))), target=0x40)
+    expect('clusters of another', 'journal', '/$LogFile', copies=True,
+           says=said('UpdateNonresidentValue', gone, '/long.txt') + ', used again since')
+    opened = log.last
+    log.write(0, (ADD_TO_INDEX, body(100, (40, 'index'))), (TAKE_FROM_INDEX, empty), target=0x68)
+    expect('index', 'journal', '/$LogFile', copies=True, says=said('update of its index', 5, '/'))
+    log.dump([log.entry(DATA, large, sequence(large), 0), bytes(40), log.entry(INDEX, 5, 5, opened)])
+    log.write(0, (CLUSTERS, body(100, (40, 'unknown'))), (CLUSTERS, empty), target=0x90)
+    expect('unknown', 'journal', '/$LogFile', copies=True)
     place, size = after.log()
     for number, page in log.files().items():
         patch(image, place + number * PAGE, page)

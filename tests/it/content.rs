@@ -1,6 +1,6 @@
 //! What lies in archives and compressed files is found, and what is hostile among them is bounded and named.
 
-use crate::support::{Random, Scanned, fixture, found, image, scan, tokens_only};
+use crate::support::{Random, Scanned, fixture, found, image, scan, tar_block, tokens_only};
 use residue::content::{self, Limits};
 use residue::coverage::GapKind;
 use residue::error::Kind;
@@ -131,15 +131,7 @@ fn decode(bytes: impl AsRef<[u8]>, limits: &Limits) -> Outcome {
 
 /// A tar header with a name and what its size field says.
 fn tar_header(name: &str, size: &[u8; 12]) -> Vec<u8> {
-    let mut header = vec![0; 512];
-    header[..name.len()].copy_from_slice(name.as_bytes());
-    header[124..136].copy_from_slice(size);
-    header[148..156].fill(b' ');
-    header[156] = b'0';
-    header[257..265].copy_from_slice(b"ustar\x0000");
-    let sum: u32 = header.iter().map(|&byte| u32::from(byte)).sum();
-    header[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
-    header
+    tar_block(name.as_bytes(), b'0', size, &[])
 }
 
 fn gzip(bytes: &[u8]) -> Vec<u8> {

@@ -189,6 +189,29 @@ fn files_of_directories_that_kept_their_names_in_the_inode_have_a_path() {
 }
 
 #[test]
+fn what_only_the_journal_of_ext4_holds_says_of_what_it_is_a_copy() {
+    for (mode, count) in [("journal", 8), ("ordered", 6)] {
+        let scanned = scan(image(&fixture(&format!("ext4/copied-{mode}.img"))).path(), &options());
+        let text = fs::read_to_string(testdata(&format!("ext4/copied-{mode}.jsonl"))).unwrap();
+        let facts: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        for fact in &facts {
+            let found = of(&scanned.findings, fact["token"].as_str().unwrap());
+            let [found] = found.as_slice() else { panic!("{mode}: {fact}: {found:?}") };
+            if fact["says"].is_null() {
+                assert_eq!(found.place.state, Some(State::Deleted), "{mode}: {fact}");
+                assert_eq!(path(found).as_deref(), fact["path"].as_str(), "{mode}: {fact}");
+                assert_eq!(found.place.inode, fact["inode"].as_u64(), "{mode}: {fact}");
+                continue;
+            }
+            assert_eq!(found.place.state, Some(State::Journal), "{mode}: {fact}");
+            let expected = format!("in the journal's copy of {}", fact["says"].as_str().unwrap());
+            assert!(found.evidence.contains(&expected), "{mode}: {fact}: {:?}", found.evidence);
+        }
+        assert_eq!((facts.len(), scanned.findings.len()), (count, count), "{mode}");
+    }
+}
+
+#[test]
 fn what_only_the_log_of_ntfs_remembers_is_found_with_its_owner() {
     let disk = fixture("ntfs/logged.img");
     let scanned = scan(image(&disk).path(), &options());
@@ -200,15 +223,19 @@ fn what_only_the_log_of_ntfs_remembers_is_found_with_its_owner() {
         assert_eq!(found[0].place.version, fact["version"].as_u64(), "{fact}");
         let is_former = found[0].evidence.iter().any(|line| line == "recovered from $LogFile");
         assert_eq!(is_former, fact["state"] == "deleted", "{fact}: {:?}", found[0].evidence);
+        let about = found[0].evidence.iter().find(|line| line.starts_with("in the log's "));
+        assert_eq!(about.map(String::as_str), fact["says"].as_str(), "{fact}: {:?}", found[0].evidence);
     }
-    assert_eq!((scanned.findings.len(), facts.len()), (6, 6));
+    assert_eq!((scanned.findings.len(), facts.len()), (10, 10));
     assert!(scanned.summary.coverage.is_whole() && scanned.gaps.is_empty(), "{:?}", scanned.gaps);
 }
 
 /// Volumes and disks of all areas that are small enough to be scanned in a moment.
-const IMAGES: [&str; 20] = [
+const IMAGES: [&str; 22] = [
     "canary/disk.raw",
     "content/nested.img",
+    "ext4/copied-journal.img",
+    "ext4/copied-ordered.img",
     "ext4/deleted.img",
     "ext4/deleted-ext2.img",
     "ext4/inline.img",

@@ -10,6 +10,7 @@
 
 mod architecture;
 mod canary;
+mod claims;
 mod cli;
 mod connections;
 mod containers;

@@ -51,6 +51,19 @@ pub(crate) fn sparse_image(bytes: &[u8]) -> tempfile::NamedTempFile {
     file
 }
 
+/// A header block of a tar archive: its name, its type, what it says of its size, and other fields by their offset.
+pub(crate) fn tar_block(name: &[u8], kind: u8, size: &[u8; 12], fields: &[(usize, &[u8])]) -> Vec<u8> {
+    let mut block = vec![0; 512];
+    let own: [(usize, &[u8]); 4] = [(0, name), (124, size), (156, &[kind]), (257, b"ustar\x0000")];
+    for (at, bytes) in own.iter().chain(fields) {
+        block[*at..*at + bytes.len()].copy_from_slice(bytes);
+    }
+    block[148..156].fill(b' ');
+    let sum: u32 = block.iter().map(|&byte| u32::from(byte)).sum();
+    block[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
+    block
+}
+
 /// Everything that a scan reported.
 #[derive(Default)]
 pub(crate) struct Scanned {

@@ -6,7 +6,7 @@ use crate::content::lzma::MEMORY_MAX;
 use crate::content::part::Part;
 use crate::content::{decode_error, lzma, ppmd, to_usize, zstd};
 use crate::error::{Error, Kind, Result};
-use crate::io::{ReadAt, check_range};
+use crate::io::ReadAt;
 use lzma_rust2::filter::{bcj::BcjReader, bcj2::Bcj2Reader, delta::DeltaReader};
 use lzma_rust2::{Lzma2Reader, LzmaReader};
 use std::io::{BufReader, Read};
@@ -81,7 +81,6 @@ impl<'a> Chain<'a, '_> {
         let (before, left) = pack
             .ok_or_else(|| Error::corrupt(self.start, "7z coder", "a packed stream for its input", input))?;
         let at = before.iter().fold(self.start, |at, size| at.saturating_add(*size));
-        check_range(self.content.size(), at, left)?;
         Ok(Box::new(BufReader::new(Part { content: self.content, at, left })))
     }
 }

@@ -296,7 +296,11 @@ fn substreams(input: &mut Input<'_>, folders: &mut [Folder]) -> Result<()> {
     }
     if !has_sizes {
         for (folder, &count) in folders.iter_mut().zip(&counts) {
-            folder.sizes = if count == 1 { vec![folder.size()] } else { Vec::new() };
+            folder.sizes = match count {
+                0 => Vec::new(),
+                1 => vec![folder.size()],
+                _ => return Err(wrong("sizes of the members of a folder")),
+            };
         }
     }
     Ok(())

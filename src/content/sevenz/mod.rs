@@ -3,6 +3,7 @@
 mod coders;
 mod header;
 
+use super::claim::{Claimed, Refused};
 use super::{Decoder, Form, Member, Visit, to_u64, to_usize};
 use crate::error::{Error, Kind, Result};
 use crate::io::{ReadAt, read_vec};
@@ -29,31 +30,34 @@ fn decode(content: &dyn ReadAt, visit: Visit<'_>) -> Result<()> {
         let start = at;
         let own: Vec<u64> = packs.by_ref().take(folder.packed.len()).collect();
         at = own.iter().fold(at, |at, size| at.saturating_add(*size));
-        match coders::open(content, folder, start, &own) {
-            Ok(mut reader) => {
-                let mut stored = coders::stored(folder, start);
-                for &size in &folder.sizes {
-                    let name = names.next().cloned().unwrap_or_default();
-                    let mut part = (&mut reader).take(size);
-                    visit(Member { name: &name, stored, pieces: &[], content: &mut part })?;
-                    stored = stored.map(|at| at.saturating_add(size));
-                    let left = part.limit();
-                    std::io::copy(&mut (&mut reader).take(left), &mut std::io::sink())
-                        .map_err(super::decode_error)?;
+        let (mut reader, mut lost) = match coders::open(content, folder, start, &own) {
+            Ok(reader) => (reader, None),
+            Err(error) => (Box::new(std::io::empty()) as Box<dyn Read>, Some(error)),
+        };
+        let mut stored = coders::stored(folder, start);
+        for &size in &folder.sizes {
+            let name = names.next().cloned().unwrap_or_default();
+            if let Some(error) = &lost {
+                // Told with its name by whoever reads it.
+                let mut refused = Refused(Some(Error::new(error.kind(), error.message())));
+                visit(Member { name: &name, stored: None, pieces: &[], content: &mut refused })?;
+                continue;
+            }
+            let mut part = Claimed::new((&mut reader).take(size), size);
+            visit(Member { name: &name, stored, pieces: &[], content: &mut part })?;
+            stored = stored.map(|at| at.saturating_add(size));
+            let is_told = part.has_failed();
+            if let Err(error) = std::io::copy(&mut part, &mut std::io::sink()) {
+                let error = lost.insert(super::decode_error(error));
+                if !is_told {
+                    trouble.get_or_insert(Error::new(error.kind(), error.message()));
                 }
             }
-            // Each of its members is lost: told with its name by whoever reads it.
-            Err(error) => {
-                for _ in &folder.sizes {
-                    let name = names.next().cloned().unwrap_or_default();
-                    let own = Error::new(error.kind(), error.message());
-                    let mut refused = super::zip::Refused(Some(own));
-                    visit(Member { name: &name, stored: None, pieces: &[], content: &mut refused })?;
-                }
-                if folder.sizes.is_empty() {
-                    trouble.get_or_insert(error);
-                }
-            }
+        }
+        if folder.sizes.is_empty()
+            && let Some(error) = lost
+        {
+            trouble.get_or_insert(error);
         }
     }
     trouble.map_or(Ok(()), Err)

@@ -1,7 +1,7 @@
 //! Members by their own headers (APPNOTE 4.3.7), for archives whose central directory is lost: cut downloads, what
 //! is left of deleted files.
 
-use super::{Record, one, u16_at, u32_at, u64_at};
+use super::{Record, one, u16_at, u32_at, zip64};
 use crate::content::part::Part;
 use crate::content::{Visit, to_u64, to_usize};
 use crate::error::Result;
@@ -16,27 +16,30 @@ const MEASURED_MAX: u64 = 256 << 20;
 /// The sizes stand behind the data.
 const SIZES_BEHIND: u16 = 8;
 
-/// Hands on member after member, up to where none follows.
-pub(super) fn walk(content: &dyn ReadAt, visit: Visit<'_>) -> Result<()> {
+/// Hands on member after member, up to where none follows, of those whose header stands where `is_wanted`.
+pub(super) fn walk(content: &dyn ReadAt, is_wanted: &dyn Fn(u64) -> bool, visit: Visit<'_>) -> Result<()> {
     let mut at = 0_u64;
     while let Some((mut record, start)) = header(content, at)? {
         if record.flags & SIZES_BEHIND != 0 && record.packed == 0 {
             let Some((packed, size)) = measure(content, &record, start) else {
-                return one(content, &unmeasured(record, content.size().saturating_sub(start)), visit);
+                let rest = unmeasured(record, content.size().saturating_sub(start));
+                return if is_wanted(at) { one(content, &rest, visit).map(drop) } else { Ok(()) };
             };
-            (record.packed, record.size) = (packed, size);
+            (record.packed, record.size) = (packed, Some(size));
         }
         let left = content.size().saturating_sub(start);
         if record.packed > left {
             // The member at which the archive was cut.
-            return one(content, &unmeasured(record, left), visit);
+            let rest = unmeasured(record, left);
+            return if is_wanted(at) { one(content, &rest, visit).map(drop) } else { Ok(()) };
         }
+        let is_wanted = is_wanted(at);
         at = start.saturating_add(record.packed);
         if record.flags & SIZES_BEHIND != 0 {
             at = at.saturating_add(descriptor(content, at));
         }
-        let is_folder = record.name.ends_with(b"/") && record.size == 0;
-        if !is_folder {
+        let is_folder = record.name.ends_with(b"/") && record.size == Some(0);
+        if is_wanted && !is_folder {
             one(content, &record, visit)?;
         }
     }
@@ -45,7 +48,7 @@ pub(super) fn walk(content: &dyn ReadAt, visit: Visit<'_>) -> Result<()> {
 
 /// The same member, with all that is left as its data.
 fn unmeasured(record: Record, left: u64) -> Record {
-    Record { packed: left, size: u64::MAX, ..record }
+    Record { packed: left, size: None, ..record }
 }
 
 /// The member whose header stands at `at`, and where its data starts.
@@ -67,14 +70,13 @@ fn header(content: &dyn ReadAt, at: u64) -> Result<Option<(Record, u64)>> {
         flags: u16_at(&fixed, 6),
         method: u16_at(&fixed, 8),
         packed: u64::from(u32_at(&fixed, 18)),
-        size: u64::from(u32_at(&fixed, 22)),
+        size: None,
         local: at,
     };
     let extra = read_vec(content, start.saturating_sub(extra), to_usize(extra))?;
-    if record.packed == u64::from(u32::MAX) && u16_at(&extra, 0) == 1 {
-        // Zip64: here both sizes are there, the unpacked one first.
-        (record.size, record.packed) = (u64_at(&extra, 4), u64_at(&extra, 12));
-    }
+    let mut size = u64::from(u32_at(&fixed, 22));
+    zip64(&extra, &mut [&mut size, &mut record.packed]);
+    record.size = Some(size);
     Ok(Some((record, start)))
 }
 

@@ -3,14 +3,16 @@
 
 mod local;
 
+use super::claim::{Claimed, Refused};
 use super::part::Part;
 use super::{Decoder, Form, Member, Visit, decode_error, inflate, lzma, ppmd, to_u64, to_usize, xz, zstd};
 use crate::error::{Error, Kind, Result};
 use crate::format::{le16, le32, le64};
-use crate::io::{ReadAt, read_vec};
+use crate::io::{ReadAt, check_range, read_vec};
 use deflate64::Deflate64Decoder;
 use flate2::read::DeflateDecoder;
 use lzma_rust2::LzmaReader;
+use std::collections::HashSet;
 use std::io::Read;
 
 /// The end record and the longest comment behind it.
@@ -52,7 +54,7 @@ fn behind(content: &dyn ReadAt, visit: Visit<'_>) -> Result<()> {
 fn decode(content: &dyn ReadAt, visit: Visit<'_>) -> Result<()> {
     match find_end(content) {
         Ok(end) => by_directory(content, &end, visit),
-        Err(error) => local::walk(content, visit).and(Err(error)),
+        Err(error) => local::walk(content, &|_| true, visit).and(Err(error)),
     }
 }
 
@@ -61,31 +63,46 @@ fn is_directory(content: &dyn ReadAt, at: u64) -> bool {
 }
 
 fn by_directory(content: &dyn ReadAt, end: &End, visit: Visit<'_>) -> Result<()> {
-    let mut directory =
-        Directory { content, at: end.start, end: end.start.saturating_add(end.length), held: Vec::new() };
-    while let Some(mut record) = directory.next()? {
-        if record.name.ends_with(b"/") && record.size == 0 {
+    let mut directory = end.directory(content);
+    let (mut entries, mut is_lost) = (0_u64, false);
+    while let Some(record) = directory.next()? {
+        entries = entries.saturating_add(1);
+        if record.name.ends_with(b"/") && record.size == Some(0) {
             continue;
         }
-        record.local = record.local.saturating_add(end.shift);
-        one(content, &record, visit)?;
+        is_lost |= !one(content, &record, visit)?;
+    }
+    if is_lost {
+        // What the directory does not lead to may still be there.
+        let mut known = HashSet::new();
+        let mut directory = end.directory(content);
+        while let Some(record) = directory.next()? {
+            known.insert(record.local);
+        }
+        local::walk(content, &|local| !known.contains(&local), visit)?;
+    }
+    if entries & end.entries_mask != end.entries {
+        return Err(Error::corrupt(end.start, "zip central directory", members(end.entries), entries));
     }
     Ok(())
 }
 
-/// Hands on a member; its own trouble is told with its name by whoever reads it.
-fn one(content: &dyn ReadAt, record: &Record, visit: Visit<'_>) -> Result<()> {
-    match open(content, record) {
-        Ok((stored, mut reader)) => {
-            visit(Member { name: &record.name, stored, pieces: &[], content: reader.as_mut() })
+fn members(count: u64) -> String {
+    format!("{count} members")
+}
+
+/// Hands on a member; its own trouble is told with its name by whoever reads it. Returns whether it is where it should
+/// be.
+fn one(content: &dyn ReadAt, record: &Record, visit: Visit<'_>) -> Result<bool> {
+    let (is_there, stored, mut reader): (_, _, Box<dyn Read + '_>) = match open(content, record) {
+        Ok((stored, reader)) => (true, stored, reader),
+        Err(error) => {
+            let is_there = matches!(error.kind(), Kind::Encrypted | Kind::Unsupported | Kind::LimitExceeded);
+            (is_there, None, Box::new(Refused(Some(error))))
         }
-        Err(error) => visit(Member {
-            name: &record.name,
-            stored: None,
-            pieces: &[],
-            content: &mut Refused(Some(error)),
-        }),
-    }
+    };
+    visit(Member { name: &record.name, stored, pieces: &[], content: reader.as_mut() })?;
+    Ok(is_there)
 }
 
 /// Where the central directory lies.
@@ -94,6 +111,16 @@ struct End {
     length: u64,
     /// Bytes before the archive that its own places do not count.
     shift: u64,
+    /// Members, as many bits of their number as there are.
+    entries: u64,
+    entries_mask: u64,
+}
+
+impl End {
+    fn directory<'a>(&self, content: &'a dyn ReadAt) -> Directory<'a> {
+        let end = self.start.saturating_add(self.length);
+        Directory { content, at: self.start, end, shift: self.shift, held: Vec::new() }
+    }
 }
 
 fn find_end(content: &dyn ReadAt) -> Result<End> {
@@ -107,7 +134,9 @@ fn find_end(content: &dyn ReadAt) -> Result<End> {
     let record = tail.get(place..).unwrap_or_default();
     let (length, start) = (u64::from(u32_at(record, 12)), u64::from(u32_at(record, 16)));
     let end_at = from.saturating_add(to_u64(place));
-    let is_large = [length, start].contains(&u64::from(u32::MAX)) || u16_at(record, 10) == u16::MAX;
+    // Programs that know no Zip64 write the low bits of larger numbers.
+    let (entries, entries_mask) = (u64::from(u16_at(record, 10)), u64::from(u16::MAX));
+    let is_large = [length, start].contains(&u64::from(u32::MAX)) || entries == entries_mask;
     if is_large && let Some(end) = find_end64(content, end_at)? {
         return Ok(end);
     }
@@ -118,9 +147,9 @@ fn find_end(content: &dyn ReadAt) -> Result<End> {
     // The directory ends where its end record starts, wherever it says that it lies.
     let own = end_at.saturating_sub(length);
     if own > start && length > 0 && !is_directory(content, start) && is_directory(content, own) {
-        return Ok(End { start: own, length, shift: own.saturating_sub(start) });
+        return Ok(End { start: own, length, shift: own.saturating_sub(start), entries, entries_mask });
     }
-    Ok(End { start, length, shift: 0 })
+    Ok(End { start, length, shift: 0, entries, entries_mask })
 }
 
 /// The Zip64 end record, by its locator right before the end record.
@@ -136,7 +165,7 @@ fn find_end64(content: &dyn ReadAt, end_at: u64) -> Result<Option<End>> {
     if !record.starts_with(b"PK\x06\x06") || start.checked_add(length).is_none_or(|end| end > end_at) {
         return Err(Error::corrupt(at, "Zip64 end record", "a central directory before it", "another"));
     }
-    Ok(Some(End { start, length, shift: 0 }))
+    Ok(Some(End { start, length, shift: 0, entries: u64_at(&record, 32), entries_mask: u64::MAX }))
 }
 
 /// A member as the central directory has it.
@@ -145,7 +174,8 @@ struct Record {
     flags: u16,
     method: u16,
     packed: u64,
-    size: u64,
+    /// Bytes unpacked, where they are known.
+    size: Option<u64>,
     local: u64,
 }
 
@@ -154,6 +184,7 @@ struct Directory<'a> {
     content: &'a dyn ReadAt,
     at: u64,
     end: u64,
+    shift: u64,
     held: Vec<u8>,
 }
 
@@ -171,7 +202,8 @@ impl Directory<'_> {
             return Err(wrong());
         }
         let length = self.record_length();
-        let record = record(self.held.get(..length).unwrap_or_default());
+        let mut record = record(self.held.get(..length).unwrap_or_default());
+        record.local = record.local.saturating_add(self.shift);
         self.held.drain(..length.min(self.held.len()));
         self.at = self.at.saturating_add(to_u64(length));
         Ok(Some(record))
@@ -195,28 +227,34 @@ fn record(bytes: &[u8]) -> Record {
         flags: u16_at(bytes, 8),
         method: u16_at(bytes, 10),
         packed: u64::from(u32_at(bytes, 20)),
-        size: u64::from(u32_at(bytes, 24)),
+        size: None,
         local: u64::from(u32_at(bytes, 42)),
     };
-    // The Zip64 extra field holds, in this order, what did not fit into 32 bits.
-    let mut extra = bytes.get(name_end..extra_end).unwrap_or_default();
+    let mut size = u64::from(u32_at(bytes, 24));
+    let extra = bytes.get(name_end..extra_end).unwrap_or_default();
+    zip64(extra, &mut [&mut size, &mut record.packed, &mut record.local]);
+    record.size = Some(size);
+    record
+}
+
+/// Takes what did not fit into 32 bits out of the Zip64 extra field, which holds it in this order. What it should hold
+/// and does not stays as it is.
+fn zip64(mut extra: &[u8], fields: &mut [&mut u64]) {
     while extra.len() >= 4 {
         let end = usize::from(u16_at(extra, 2)).saturating_add(4);
+        let own = extra.get(4..end.min(extra.len())).unwrap_or_default();
         if u16_at(extra, 0) == 1 {
-            let mut at = 4;
-            for field in [&mut record.size, &mut record.packed, &mut record.local] {
-                if *field == u64::from(u32::MAX) {
-                    *field = u64_at(extra, at);
-                    at = at.saturating_add(8);
-                }
+            let large = fields.iter_mut().filter(|field| ***field == u64::from(u32::MAX));
+            for (field, value) in large.zip(own.as_chunks::<8>().0) {
+                **field = u64::from_le_bytes(*value);
             }
         }
         extra = extra.get(end..).unwrap_or_default();
     }
-    record
 }
 
-/// A reader of the member's content, and where it lies as it is, where it does.
+/// A reader of the member's content, and where it lies as it is, where it does. What the member claims beyond what is
+/// there is an error behind it.
 fn open<'a>(content: &'a dyn ReadAt, record: &Record) -> Result<(Option<u64>, Box<dyn Read + 'a>)> {
     const ENCRYPTED: u16 = 1;
     if record.flags & ENCRYPTED != 0 || record.method == 99 {
@@ -228,26 +266,33 @@ fn open<'a>(content: &'a dyn ReadAt, record: &Record) -> Result<(Option<u64>, Bo
     }
     let names = u64::from(u16_at(&header, 26)).saturating_add(u64::from(u16_at(&header, 28)));
     let at = record.local.saturating_add(30).saturating_add(names);
-    crate::io::check_range(content.size(), at, record.packed)?;
+    let unpacked = unpacked(content, at, record)?;
+    let claimed: Box<dyn Read + 'a> = match record.size {
+        Some(size) => Box::new(Claimed::new(unpacked, size)),
+        None => unpacked,
+    };
+    let missing = check_range(content.size(), at, record.packed).err();
+    Ok(((record.method == 0).then_some(at), Box::new(claimed.chain(Refused(missing)))))
+}
+
+/// What is packed from `at` on.
+fn unpacked<'a>(content: &'a dyn ReadAt, at: u64, record: &Record) -> Result<Box<dyn Read + 'a>> {
+    let size = record.size.unwrap_or(u64::MAX);
     let packed = Part { content, at, left: record.packed };
-    let reader: Box<dyn Read + 'a> = match record.method {
-        0 => return Ok((Some(at), Box::new(packed))),
-        8 => match inflate::raw(content, at, record.packed, record.size) {
+    Ok(match record.method {
+        0 => Box::new(packed),
+        8 => match inflate::raw(content, at, record.packed, size) {
             Some(whole) => Box::new(whole),
             None => Box::new(DeflateDecoder::new(packed)),
         },
         9 => Box::new(Deflate64Decoder::new(packed)),
         12 => Box::new(::bzip2::read::BzDecoder::new(packed)),
-        14 => Box::new(lzma_member(packed, record)?.take(record.size)),
-        93 => {
-            let decoder = zstd::reader(packed).map_err(decode_error)?;
-            Box::new(decoder)
-        }
+        14 => Box::new(lzma_member(packed, record)?.take(size)),
+        93 => Box::new(zstd::reader(packed).map_err(decode_error)?),
         95 => Box::new(xz::reader(packed)),
-        98 => Box::new(ppmd::zip(packed)?.take(record.size)),
+        98 => Box::new(ppmd::zip(packed)?.take(size)),
         method => return Err(Error::unsupported(format!("compression method {method}"))),
-    };
-    Ok((None, reader))
+    })
 }
 
 /// LZMA (APPNOTE 5.8): the version of the program, the length of the properties, the properties.
@@ -263,18 +308,9 @@ fn lzma_member<'a>(mut packed: Part<'a>, record: &Record) -> Result<Box<dyn Read
     }
     let dictionary = u32::from_le_bytes([a, b, c, d]);
     lzma::limited(dictionary, property)?;
-    let size = if record.flags & HAS_END_MARK == 0 { record.size } else { u64::MAX };
+    let size = record.size.filter(|_| record.flags & HAS_END_MARK == 0).unwrap_or(u64::MAX);
     let opened = LzmaReader::new_with_props(packed, size, property, dictionary, None);
     Ok(Box::new(opened.map_err(decode_error)?))
-}
-
-/// A member that cannot be read at all.
-pub(super) struct Refused(pub(super) Option<Error>);
-
-impl Read for Refused {
-    fn read(&mut self, _: &mut [u8]) -> std::io::Result<usize> {
-        self.0.take().map_or(Ok(0), |error| Err(std::io::Error::other(error)))
-    }
 }
 
 fn u16_at(bytes: &[u8], at: usize) -> u16 {

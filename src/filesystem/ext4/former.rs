@@ -20,6 +20,7 @@ use super::replay::Journal;
 use super::xattr;
 use super::{describe, extent, indirect, inode};
 use crate::filesystem::{Entry, EntryId, EntryKind, EntryState, Layout, Stream, StreamName};
+use crate::io::is_zero;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ops::Range;
 use std::sync::Arc;
@@ -41,7 +42,7 @@ pub(super) struct FormerInode {
     pub(super) age: u32,
     /// Byte ranges of its content that have been overwritten.
     pub(super) missing: Vec<Range<u64>>,
-    /// Blocks that a directory had, whoever has them by now: the journal holds them as they were.
+    /// Blocks that it had, whoever has them by now: the journal may hold them as they were.
     pub(super) home: Vec<Range<u64>>,
     /// For a directory that kept its names in the inode: these bytes, and where they lie on the volume.
     pub(super) inline: Vec<(Vec<u8>, u64)>,
@@ -355,6 +356,8 @@ fn had_content(fs: &Ext4, inode: &Inode<'_>) -> bool {
         && inode.size(&fs.superblock) > 0
         // An inline directory keeps its size when it is removed, and none of its names.
         && (inode.kind() != EntryKind::Directory || inode.links() > 0)
+        // So does a link whose target stood in the inode: that is filled with zeros.
+        && (inode.kind() != EntryKind::Symlink || !is_zero(inode.block_area()))
         && inode.checksum_ok(&fs.superblock)
 }
 
@@ -392,7 +395,7 @@ fn recover(fs: &Ext4, id: EntryId, version: &Version, remains: &Remains, latest:
         notes,
         ..Entry::default()
     };
-    let runs = version.map.runs.iter().filter(|_| entry.kind == EntryKind::Directory);
+    let runs = version.map.runs.iter();
     let home = runs.map(|run| run.physical..run.physical.saturating_add(run.count)).collect();
     let inline = if entry.kind == EntryKind::Directory { listing::pieces(fs, &inode) } else { Vec::new() };
     FormerInode { entry, is_live: version.then == Then::Live, age: version.age, missing, home, inline }

@@ -11,6 +11,7 @@ mod bitmap;
 mod blocks;
 mod checksum;
 mod content;
+mod copied;
 mod describe;
 mod directory;
 mod extent;
@@ -38,6 +39,7 @@ use crate::error::{Error, Kind as ErrorKind, Result};
 use crate::io::ReadAt;
 use blocks::{Blocks, Overlay};
 use content::Partial;
+use copied::Copied;
 use describe::{Check, Described};
 use former::Former;
 use free::Claims;
@@ -111,6 +113,7 @@ struct Ext4 {
     former: OnceLock<Former>,
     claims: OnceLock<Claims>,
     orphans: OnceLock<BTreeSet<u32>>,
+    copied: OnceLock<Copied>,
 }
 
 fn facts(superblock: &Superblock, kind: &'static str, notes: Vec<String>) -> Facts {
@@ -178,6 +181,7 @@ impl Ext4 {
             former: OnceLock::new(),
             claims: OnceLock::new(),
             orphans: OnceLock::new(),
+            copied: OnceLock::new(),
         }
     }
 
@@ -252,6 +256,16 @@ impl Ext4 {
     /// The inodes on the orphan list.
     fn orphans(&self) -> &BTreeSet<u32> {
         self.orphans.get_or_init(|| orphans::read(self))
+    }
+
+    /// What the journal's blocks are copies of.
+    fn copied(&self) -> &Copied {
+        self.copied.get_or_init(|| Copied::build(self))
+    }
+
+    /// Whether a stream is the content of the journal.
+    fn is_journal(&self, entry: EntryId, stream: &StreamName) -> bool {
+        entry.0 == u64::from(self.superblock.journal_inode) && *stream == StreamName::Data
     }
 
     /// Gives a deleted inode back what the journal remembers of it.
@@ -366,6 +380,14 @@ impl FileSystem for Ext4 {
         // A number that no inode can have stays one.
         let version = number.version.filter(|_| number.number <= u64::from(u32::MAX)).unwrap_or(0);
         EntryId(number.number | version.min(u64::from(u32::MAX)) << 32)
+    }
+
+    fn about(&self, entry: EntryId, stream: &StreamName, offset: u64) -> Option<String> {
+        if self.is_journal(entry, stream) { self.copied().about(self, offset) } else { None }
+    }
+
+    fn home(&self, entry: EntryId, stream: &StreamName, offset: u64) -> Option<u64> {
+        if self.is_journal(entry, stream) { self.copied().home(self, offset) } else { None }
     }
 
     fn root(&self) -> EntryId {

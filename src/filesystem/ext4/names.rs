@@ -303,7 +303,8 @@ impl OldBlocks {
                 bytes,
                 place,
             }));
-            for home in &found.home {
+            let is_directory = found.entry.kind == EntryKind::Directory;
+            for home in found.home.iter().filter(|_| is_directory) {
                 // Later copies are those of whoever had the block then.
                 self.take(home.clone(), (id, found.age), former);
             }

@@ -334,6 +334,19 @@ fn the_log_of_a_volume_that_windows_made_remembers_a_file_whose_record_was_used_
         "{told:?}"
     );
     assert!(told.contains("in the log's InitializeFileRecordSegment of record 35 (/syslog.gz)"), "{told:?}");
+    // What was done to attributes outside of records is told by the table of those that were open.
+    let told: BTreeSet<_> = (0x4000..0x40000)
+        .step_by(64)
+        .filter_map(|at| ntfs.about(EntryId(2), &StreamName::Data, at))
+        .filter(|told| !told.contains("Segment") && !told.contains("Attribute"))
+        .collect();
+    for expected in [
+        "in the log's UpdateNonresidentValue of record 9 (/$Secure)",
+        "in the log's UpdateNonresidentValue of record 4 (/$AttrDef)",
+        "in the log's update of its index of record 5 (/)",
+    ] {
+        assert!(told.contains(expected), "{told:?}");
+    }
 }
 
 #[test]

@@ -5,6 +5,7 @@ use super::super::assemble::Assembled;
 use super::super::name::FileName;
 use super::super::record::Reference;
 use super::super::{FIRST_USER, Ntfs};
+use super::opened::Opened;
 use super::operation::{Operation, code};
 use super::rollback::Image;
 use super::{Kept, Log};
@@ -13,6 +14,7 @@ use crate::filesystem::{
 };
 use std::collections::{BTreeMap, HashMap};
 use std::ops::{ControlFlow, Range};
+use std::sync::OnceLock;
 
 /// Operations that are kept of one log.
 const OPERATIONS_MAX: usize = 1 << 21;
@@ -40,6 +42,8 @@ pub(in super::super) struct State {
 #[derive(Debug, Default)]
 pub(in super::super) struct History {
     log: Option<Log>,
+    /// Read when an operation outside of file records is asked about.
+    opened: OnceLock<Opened>,
     /// Where the log lies on the volume.
     runs: Vec<DataRun>,
     /// By id: how far it counts back above the record's number.
@@ -281,21 +285,28 @@ impl History {
 
     /// What the byte at `offset` of the log is about, for a reader of a report.
     pub(in super::super) fn about(&self, ntfs: &Ntfs, offset: u64) -> Option<String> {
-        let operation = self.log.as_ref()?.operation_at(offset)?;
+        let log = self.log.as_ref()?;
+        let operation = log.operation_at(offset)?;
         let record_size = u64::try_from(ntfs.geometry.record_size).ok()?;
-        let number = operation.number(ntfs.geometry.cluster_size, record_size)?;
-        let (whose, is_gone) = self.whose(ntfs, number, &operation);
+        let (number, then) = if operation.is_on_record() {
+            let number = operation.number(ntfs.geometry.cluster_size, record_size)?;
+            (number, self.sequence_at(number, &operation))
+        } else {
+            operation.is_on_attribute().then_some(())?;
+            let file = self.opened.get_or_init(|| Opened::read(log)).file(&operation)?;
+            (file.number, Some(file.sequence).filter(|&sequence| sequence != 0))
+        };
+        let (whose, is_gone) = self.whose(ntfs, number, then);
         let since = if is_gone { ", used again since" } else { "" };
         let whose = whose.map(|path| format!(" ({})", crate::location::escape(&path))).unwrap_or_default();
         Some(format!("in the log's {} of record {number}{whose}{since}", operation.name()))
     }
 
-    /// The path of the file that had a record when an operation on it was logged, and whether it is another's
-    /// by now.
-    fn whose(&self, ntfs: &Ntfs, number: u64, operation: &Operation) -> (Option<Vec<u8>>, bool) {
+    /// The path of the file that had a record with the sequence number `then`, and whether it is another's by now.
+    fn whose(&self, ntfs: &Ntfs, number: u64, then: Option<u16>) -> (Option<Vec<u8>>, bool) {
         let now = ntfs.index().record(number);
         let current = now.map(|now| if now.in_use { now.sequence } else { before(now.sequence) });
-        let then = self.sequence_at(number, operation).or(current);
+        let then = then.or(current);
         if then == current {
             let paths = ntfs.paths_of(EntryId(number)).unwrap_or_default();
             return (paths.all.into_iter().next(), false);

@@ -1,4 +1,4 @@
-//! `$LogFile`: what the log remembers of file records, and which of them a place in it is about.
+//! `$LogFile`: what the log remembers of file records, and which file a place in it is about.
 //!
 //! Layout as in the NTFS documentation of the Linux-NTFS project (`RESTART_PAGE_HEADER`, `RESTART_AREA`,
 //! `RECORD_PAGE_HEADER`, `LOG_RECORD`): two restart pages, pages that hold copies of the newest ones, and then
@@ -7,6 +7,7 @@
 //! damage cost only themselves.
 
 mod history;
+mod opened;
 mod operation;
 mod rollback;
 
@@ -144,8 +145,13 @@ impl Log {
         Some(bytes)
     }
 
-    /// The operation of the record at `offset` of `page`.
+    /// The operation of the record at `offset` of `page`, where it is one on a file record.
     fn operation(&self, at: u64, page: &[u8; PAGE], offset: usize, length: usize) -> Option<Operation> {
+        self.any_operation(at, page, offset, length).filter(Operation::is_on_record)
+    }
+
+    /// The operation of the record at `offset` of `page`.
+    fn any_operation(&self, at: u64, page: &[u8; PAGE], offset: usize, length: usize) -> Option<Operation> {
         let lsn = Fields::new("log record", page, at).le_u64(offset).ok()?;
         let client = self.client(at, page, offset, length)?;
         let place = at.checked_add(u64::try_from(offset.checked_add(HEADER)?).ok()?)?;
@@ -183,7 +189,7 @@ impl Log {
                 ControlFlow::Continue(())
             });
             if let Some((start, length)) = found {
-                return self.operation(at, &page, start, length);
+                return self.any_operation(at, &page, start, length);
             }
             at = at.checked_sub(STEP).filter(|&at| at >= self.first)?;
         }
