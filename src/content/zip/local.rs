@@ -38,8 +38,7 @@ pub(super) fn walk(content: &dyn ReadAt, is_wanted: &dyn Fn(u64) -> bool, visit:
         if record.flags & SIZES_BEHIND != 0 {
             at = at.saturating_add(descriptor(content, at));
         }
-        let is_folder = record.name.ends_with(b"/") && record.size == Some(0);
-        if is_wanted && !is_folder {
+        if is_wanted && !record.is_folder() {
             one(content, &record, visit)?;
         }
     }

@@ -25,7 +25,8 @@ pub(super) const DECODER: Decoder =
     Decoder { name: "zip", probe: |head| head.starts_with(b"PK\x03\x04"), form: Form::Random(decode) };
 
 /// Archives of which nobody says where they end, and so where their directory is.
-pub(super) const LOCAL: Decoder = Decoder { form: Form::Random(local::walk), ..DECODER };
+pub(super) const LOCAL: Decoder =
+    Decoder { form: Form::Random(|content, visit| local::walk(content, &|_| true, visit)), ..DECODER };
 
 /// Archives behind something else: a shell script that starts Java or Python with itself, a program that unpacks
 /// itself. Such files are not known by their first bytes.
@@ -67,7 +68,7 @@ fn by_directory(content: &dyn ReadAt, end: &End, visit: Visit<'_>) -> Result<()>
     let (mut entries, mut is_lost) = (0_u64, false);
     while let Some(record) = directory.next()? {
         entries = entries.saturating_add(1);
-        if record.name.ends_with(b"/") && record.size == Some(0) {
+        if record.is_folder() {
             continue;
         }
         is_lost |= !one(content, &record, visit)?;
@@ -76,8 +77,11 @@ fn by_directory(content: &dyn ReadAt, end: &End, visit: Visit<'_>) -> Result<()>
         // What the directory does not lead to may still be there.
         let mut known = HashSet::new();
         let mut directory = end.directory(content);
+        // Only what was handed on is bounded in its number.
         while let Some(record) = directory.next()? {
-            known.insert(record.local);
+            if !record.is_folder() {
+                known.insert(record.local);
+            }
         }
         local::walk(content, &|local| !known.contains(&local), visit)?;
     }
@@ -177,6 +181,12 @@ struct Record {
     /// Bytes unpacked, where they are known.
     size: Option<u64>,
     local: u64,
+}
+
+impl Record {
+    fn is_folder(&self) -> bool {
+        self.name.ends_with(b"/") && self.size == Some(0)
+    }
 }
 
 /// The central directory, read piece by piece.
