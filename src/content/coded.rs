@@ -5,8 +5,15 @@
 //! always zero, so one block tells it from identifiers, paths and digests. What else may be encoded (a format
 //! that a decoder knows) is looked for in long runs only.
 
-use super::block::{ALL, BLOCK, Block};
+mod decoded;
+mod places;
+
+pub use decoded::{Decoded, decode};
+pub use places::places;
+
+use super::block::BLOCK;
 use super::{mime, recognise};
+use decoded::digit;
 use std::ops::Range;
 
 /// How far from one test to the next.
@@ -72,140 +79,6 @@ impl Form {
             Self::Base64 => (4, 3),
             Self::Hex => (2, 1),
         }
-    }
-}
-
-/// A run as bytes.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Decoded {
-    /// The bytes.
-    pub bytes: Vec<u8>,
-    /// Where the run starts, and behind it each group of characters.
-    start: usize,
-    groups: Vec<u32>,
-    group_bytes: usize,
-}
-
-impl Decoded {
-    /// Where the character stands with which the byte at `at` starts.
-    pub fn source(&self, at: usize) -> Option<usize> {
-        let group = at.checked_div(self.group_bytes).filter(|_| at < self.bytes.len())?;
-        let within = usize::try_from(*self.groups.get(group)?).ok()?;
-        self.start.checked_add(within)
-    }
-
-    /// Where the byte is whose group of characters is the one at `source`, or the last before it.
-    pub fn position(&self, source: usize) -> usize {
-        let within = u32::try_from(source.saturating_sub(self.start)).unwrap_or(u32::MAX);
-        let groups = self.groups.partition_point(|&group| group <= within);
-        groups.saturating_sub(1).saturating_mul(self.group_bytes).min(self.bytes.len())
-    }
-}
-
-/// Places in `bytes` where a run may be: where a block looks like encoded text, where a run has become long,
-/// and the first and last block, over which one may come in or go out.
-pub fn places(bytes: &[u8], found: &mut Vec<usize>) {
-    let (blocks, _) = bytes.as_chunks::<BLOCK>();
-    let step = STRIDE / BLOCK;
-    // Line breaks interrupt a run, so that a block which is none only takes one away.
-    let (mut until, mut lasting) = (0, LONG - 1);
-    for (index, block) in blocks.iter().enumerate().step_by(step) {
-        if !is_plain(block) {
-            lasting = if index == 0 { 0 } else { lasting.saturating_sub(1) };
-            continue;
-        }
-        lasting = lasting.saturating_add(1).min(2 * LONG);
-        let at = index.saturating_mul(BLOCK);
-        if at >= until && (lasting == LONG || is_text(block)) {
-            found.push(at);
-            until = end_of_line(bytes, at);
-        }
-    }
-    let tail = bytes.len().saturating_sub(BLOCK);
-    if bytes.get(tail..).and_then(|rest| rest.first_chunk()).is_some_and(is_plain) && tail >= until {
-        found.push(tail);
-    }
-}
-
-/// What a character may be in the text that [`is_text`] looks for, as bits.
-static ROLES: [u8; 256] = {
-    let mut roles = [0; 256];
-    let mut byte = 0_u8;
-    while byte < 128 {
-        let value = match byte {
-            b'A'..=b'Z' => byte - b'A',
-            b'a'..=b'z' => byte - b'a' + 26,
-            b'0'..=b'9' => byte - b'0' + 52,
-            b'+' | b'-' => 62,
-            b'/' | b'_' => 63,
-            _ => {
-                byte += 1;
-                continue;
-            }
-        };
-        roles[byte as usize] = IN_BASE64
-            | if value & 0b10_0000 == 0 { FIRST } else { 0 }
-            | if value & 0b00_1000 == 0 { SECOND } else { 0 }
-            | if value & 0b00_0010 == 0 { THIRD } else { 0 }
-            | if byte.is_ascii_hexdigit() { DIGIT } else { 0 }
-            | if matches!(byte, b'0' | b'2'..=b'7') { HIGH_DIGIT } else { 0 };
-        byte += 1;
-    }
-    roles
-};
-/// It belongs to Base64.
-const IN_BASE64: u8 = 1;
-/// It may be the first, second or third of a group of four.
-const FIRST: u8 = 2;
-const SECOND: u8 = 4;
-const THIRD: u8 = 8;
-/// It is a hexadecimal digit, and may be the first of two.
-const DIGIT: u8 = 16;
-const HIGH_DIGIT: u8 = 32;
-
-/// Whether a block may be out of the middle of text in ASCII or UTF-16 that was encoded: the highest bit of each
-/// byte is zero. In Base64 these are bits of the first three characters of four, in hexadecimal form the first
-/// digits of two are 0 or 2 to 7.
-fn is_text(block: &[u8; BLOCK]) -> bool {
-    if !may_be_text(block) {
-        return false;
-    }
-    // What all characters at the same place of a group may be; blocks hold whole groups, wherever those start.
-    let mut roles = [u8::MAX; 4];
-    let (groups, _) = block.as_chunks::<4>();
-    for group in groups {
-        for (all, &byte) in roles.iter_mut().zip(group) {
-            *all &= ROLES.get(usize::from(byte)).copied().unwrap_or(0);
-        }
-    }
-    let [a, b, c, d] = roles;
-    let has = |all: u8, role: u8| all & role != 0;
-    let starts =
-        |[first, second, third]: [u8; 3]| has(first, FIRST) && has(second, SECOND) && has(third, THIRD);
-    let is_base64 = has(a & b & c & d, IN_BASE64);
-    let is_hex = has(a & b & c & d, DIGIT) && (has(a & c, HIGH_DIGIT) || has(b & d, HIGH_DIGIT));
-    is_base64 && (is_hex || [[a, b, c], [b, c, d], [c, d, a], [d, a, b]].into_iter().any(starts))
-}
-
-/// Whether a block has what each kind of such text has: digits of hexadecimal numbers only, or one place in all
-/// groups of four at which the first character of a group of Base64 may stand.
-#[inline]
-fn may_be_text(block: &[u8; BLOCK]) -> bool {
-    let block = Block::new(block);
-    let firsts = block.within(b'A'..=b'Z').or(block.within(b'a'..=b'f')).bits();
-    let halves = firsts & firsts >> 8;
-    let digits = block.within(b'0'..=b'9').or(block.lower().within(b'a'..=b'f'));
-    halves & halves >> 4 & 0xf != 0 || digits.bits() == ALL
-}
-
-/// Whether all bytes are letters, digits or one of `+,-./_`: somewhat more than the alphabets have. Most blocks
-/// hold something out of the range of all these.
-#[inline]
-fn is_plain(block: &[u8; BLOCK]) -> bool {
-    let block = Block::new(block);
-    block.within(b'+'..=b'z').bits() == ALL && {
-        let letters = block.lower().within(b'a'..=b'z');
-        letters.or(block.within(b'+'..=b'9')).or(block.is(b'_')).bits() == ALL
     }
 }
 
@@ -350,85 +223,12 @@ fn neighbour_after(bytes: &[u8], end: usize) -> Option<usize> {
     (line >= LINE_MIN && gap.contains(&b'\n') && next > start).then_some(next)
 }
 
-/// The bytes of a run.
-pub fn decode(bytes: &[u8], run: &Run) -> Decoded {
-    let (characters, group_bytes) = run.form.group();
-    let mut decoded = Decoded { start: run.range.start, group_bytes, ..Decoded::default() };
-    let (mut value, mut count) = (0_u32, 0_usize);
-    let text = bytes.get(run.range.clone()).unwrap_or_default();
-    let digits = text.iter().enumerate().filter_map(|(at, &byte)| Some((at, digit(byte, run.form)?)));
-    for (at, digit) in digits.skip(run.skip) {
-        if count == 0 {
-            decoded.groups.push(u32::try_from(at).unwrap_or(u32::MAX));
-        }
-        value = (value << run.form.bits()) | u32::from(digit);
-        count = count.saturating_add(1);
-        if count == characters {
-            // One byte of hexadecimal digits stands where the first of three does.
-            let shift = if run.form == Form::Hex { 16 } else { 0 };
-            push(&mut decoded.bytes, value << shift, group_bytes);
-            (value, count) = (0, 0);
-        }
-    }
-    // The last group of Base64 may be short: two characters make one byte, three make two.
-    if run.form == Form::Base64 && count >= 2 {
-        let missing = 4_usize.saturating_sub(count);
-        push(&mut decoded.bytes, value << missing.saturating_mul(6), 3_usize.saturating_sub(missing));
-    }
-    decoded
-}
-
-/// The first `count` of the value's three bytes.
-fn push(bytes: &mut Vec<u8>, value: u32, count: usize) {
-    let [_, a, b, c] = value.to_be_bytes();
-    bytes.extend([a, b, c].into_iter().take(count));
-}
-
-fn digit(byte: u8, form: Form) -> Option<u8> {
-    let offset = |from: u8, plus: u8| byte.wrapping_sub(from).wrapping_add(plus);
-    match (form, byte) {
-        (Form::Hex, b'0'..=b'9') => Some(offset(b'0', 0)),
-        (Form::Hex, b'a'..=b'f') => Some(offset(b'a', 10)),
-        (Form::Hex, b'A'..=b'F') => Some(offset(b'A', 10)),
-        (Form::Base64, b'A'..=b'Z') => Some(offset(b'A', 0)),
-        (Form::Base64, b'a'..=b'z') => Some(offset(b'a', 26)),
-        (Form::Base64, b'0'..=b'9') => Some(offset(b'0', 52)),
-        (Form::Base64, b'+' | b'-') => Some(62),
-        (Form::Base64, b'/' | b'_') => Some(63),
-        _ => None,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use data_encoding::{BASE64, BASE64_MIME, BASE64URL_NOPAD, HEXLOWER};
 
     const TEXT: &[u8] = b"aws_access_key_id = 0123456789 and other words that go on for a while?>~~";
-
-    #[test]
-    fn a_run_is_seen_wherever_it_lies() {
-        for (at, length) in (0..80).flat_map(|at| (RUN_MIN..RUN_MIN + 40).map(move |length| (at, length))) {
-            let mut bytes = vec![b' '; 300];
-            bytes[at..at + length].fill(b'Q');
-            let mut found = Vec::new();
-            places(&bytes, &mut found);
-            assert!(found.iter().any(|place| (at..at + length).contains(place)), "{at} {length}");
-        }
-    }
-
-    #[test]
-    fn a_run_over_a_border_is_seen_on_one_side_of_it() {
-        for before in 0..RUN_MIN {
-            let (mut one, mut other) = (vec![b' '; 100], vec![b' '; 100]);
-            one[100 - before..].fill(b'Q');
-            other[..RUN_MIN - before].fill(b'Q');
-            let mut found = Vec::new();
-            places(&one, &mut found);
-            places(&other, &mut found);
-            assert!(!found.is_empty(), "{before}");
-        }
-    }
 
     #[test]
     fn runs_decode_to_what_was_encoded() {
