@@ -69,7 +69,7 @@ pub struct Finding {
     /// Place.
     #[serde(flatten)]
     pub place: Location,
-    /// Length of the secret in bytes on the medium.
+    /// Length of the secret in bytes where it lies; of text that stands for other bytes, of that text.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub length: Option<u64>,
     /// Head and length of the secret.

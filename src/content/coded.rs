@@ -3,7 +3,8 @@
 //! Looked for in all content, so it must cost next to nothing: one block of [`BLOCK`] bytes in each [`STRIDE`]
 //! is tested. Text in ASCII or UTF-16 has bits in its Base64, and digits in its hexadecimal form, that are
 //! always zero, so one block tells it from identifiers, paths and digests. What else may be encoded (a format
-//! that a decoder knows) is looked for in long runs only.
+//! that a decoder knows) is looked for in long runs only. Text in UTF-16 that is encoded is read as the same text of
+//! one byte a character.
 
 mod decoded;
 mod places;
@@ -12,9 +13,11 @@ pub use decoded::{Decoded, decode};
 pub use places::places;
 
 use super::block::BLOCK;
-use super::{mime, recognise};
+use super::{mime, recognise, wide};
 use decoded::digit;
+use std::borrow::Cow;
 use std::ops::Range;
+use wide::Order;
 
 /// How far from one test to the next.
 const STRIDE: usize = 32;
@@ -43,8 +46,25 @@ pub struct Run {
     pub range: Range<usize>,
     /// How it is written.
     pub form: Form,
+    /// The byte order, where it is text in UTF-16.
+    wide: Option<Order>,
     /// Characters before the first that counts.
     skip: usize,
+}
+
+impl Run {
+    /// Bytes of a character.
+    fn width(&self) -> usize {
+        if self.wide.is_some() { wide::UNIT } else { 1 }
+    }
+
+    /// Its characters, one byte each.
+    fn text<'a>(&self, bytes: &'a [u8]) -> Cow<'a, [u8]> {
+        match self.wide {
+            Some(order) => Cow::Owned(wide::narrow(bytes, self.range.clone(), order)),
+            None => Cow::Borrowed(bytes.get(self.range.clone()).unwrap_or_default()),
+        }
+    }
 }
 
 /// How bytes are written.
@@ -66,7 +86,7 @@ impl Form {
     }
 
     /// Bits of a character.
-    fn bits(self) -> u32 {
+    fn bits(self) -> usize {
         match self {
             Self::Base64 => 6,
             Self::Hex => 4,
@@ -109,24 +129,58 @@ fn start_of_line(bytes: &[u8], at: usize) -> usize {
 
 /// The run that a header of a mail announces, whose body starts at `at`: it needs to look like nothing.
 pub fn announced(bytes: &[u8], at: usize) -> Option<Run> {
-    Some(Run { range: mime::base64_lines(bytes, at)?, form: Form::Base64, skip: 0 })
+    Some(Run { range: mime::base64_lines(bytes, at)?, form: Form::Base64, wide: None, skip: 0 })
 }
 
-/// The stretch around `at` that looks like a run, and the run, if it decodes to something that is worth a look.
-pub fn look(bytes: &[u8], at: usize) -> (Range<usize>, Option<Run>) {
+/// The stretch around `at` that looks like a run, and the run, if it decodes to something that is worth a look. The
+/// first of the bytes has the offset `base` in its content, which says where units of UTF-16 start.
+pub fn look(bytes: &[u8], at: usize, base: u64) -> (Range<usize>, Option<Run>) {
+    if let Some((unit, order)) = wide::unit_at(bytes, at, base, is_base64) {
+        return look_wide(bytes, unit, order);
+    }
     let range = lines_around(bytes, at);
-    let is_run = range.len() >= RUN_MIN && is_mixed(bytes.get(range.clone()).unwrap_or_default());
-    let run = if is_run { run(bytes, &range) } else { None };
+    let run = run(bytes, &range);
     (range, run)
 }
 
+/// The same around a unit of text in UTF-16.
+fn look_wide(bytes: &[u8], unit: usize, order: Order) -> (Range<usize>, Option<Run>) {
+    /// Characters on each side that are looked at first, what they are multiplied by where the run goes on, and
+    /// those that are enough of a run at a time.
+    const FIRST: usize = 256;
+    const MORE: usize = 4;
+    const ENOUGH: usize = 1 << 20;
+    /// What [`lines_around`] looks at beside a run.
+    const BESIDE: usize = BREAK_MAX + LINE_MIN;
+    let left = bytes.len().saturating_sub(unit) / wide::UNIT;
+    let mut reach = FIRST;
+    loop {
+        let (before, after) = ((unit / wide::UNIT).min(reach), left.min(reach));
+        let first = unit.saturating_sub(before.saturating_mul(wide::UNIT));
+        let end = unit.saturating_add(after.saturating_mul(wide::UNIT));
+        let text = wide::narrow(bytes, first..end, order);
+        let lines = lines_around(&text, before);
+        let is_cut = (lines.start < BESIDE && before == reach)
+            || (text.len().saturating_sub(lines.end) < BESIDE && after == reach);
+        if is_cut && reach < ENOUGH {
+            reach = reach.saturating_mul(MORE);
+            continue;
+        }
+        let place = |character: usize| first.saturating_add(character.saturating_mul(wide::UNIT));
+        let range = place(lines.start)..place(lines.end);
+        let run = run(&text, &lines).map(|run| Run { range: range.clone(), wide: Some(order), ..run });
+        return (range, run);
+    }
+}
+
 fn run(bytes: &[u8], range: &Range<usize>) -> Option<Run> {
-    let text = bytes.get(range.clone())?;
+    let text = bytes.get(range.clone()).filter(|text| text.len() >= RUN_MIN && is_mixed(text))?;
     let form = if is_hex(text) { Form::Hex } else { Form::Base64 };
     // What stands right before a run (a path, a name) may belong to the alphabet as well.
     let marks = text.iter().take(BEFORE_MAX).enumerate().filter(|(_, byte)| !byte.is_ascii_alphanumeric());
     let mut skips = (0..form.group().0).chain(marks.map(|(at, _)| at.saturating_add(1)));
-    skips.find(|&skip| is_worth_it(text, form, skip)).map(|skip| Run { range: range.clone(), form, skip })
+    let skip = skips.find(|&skip| is_worth_it(text, form, skip))?;
+    Some(Run { range: range.clone(), form, wide: None, skip })
 }
 
 /// Whether a run, read from its character `skip` on, starts like text in one byte or UTF-16, or like a format
@@ -240,16 +294,47 @@ mod tests {
                 let is_hex = coded.bytes().all(|byte| byte.is_ascii_hexdigit());
                 for before in ["", "x: ", if is_hex { "0x" } else { "/path/" }] {
                     let bytes = format!("{before}{coded}\n").into_bytes();
-                    let (range, run) = look(&bytes, before.len() + 4);
+                    let (range, run) = look(&bytes, before.len() + 4, 0);
                     let decoded = decode(&bytes, &run.unwrap());
                     assert!(decoded.bytes.ends_with(text), "{before}{coded}");
                     assert_eq!(decoded.source(decoded.bytes.len()), None);
-                    assert!(range.contains(&decoded.source(decoded.bytes.len() - 1).unwrap()));
+                    assert_eq!(range.end, decoded.source(decoded.bytes.len() - 1).unwrap().end);
                 }
             }
         }
-        let (_, run) = look(mime.as_bytes(), 90);
+        let (_, run) = look(mime.as_bytes(), 90, 0);
         assert_eq!(decode(mime.as_bytes(), &run.unwrap()).bytes, TEXT.repeat(3));
+    }
+
+    #[test]
+    fn a_run_in_utf_16_is_that_of_the_same_text() {
+        // The longest goes on behind what is looked at first.
+        for (text, length) in [(TEXT, 40), (TEXT, 60), (TEXT.repeat(40).as_slice(), 2500)] {
+            let text = &text[..length];
+            for coded in [BASE64.encode(text), HEXLOWER.encode(text), BASE64_MIME.encode(text)] {
+                for (before, after) in [("", ""), ("x: ", "\""), ("\u{442d}", "\u{442d}")] {
+                    let all = format!("{before}{coded}{after}");
+                    let narrow = look(all.as_bytes(), before.len() + 4, 0).1.unwrap();
+                    for (is_big, odd) in [(false, 0), (true, 0), (false, 1), (true, 1)] {
+                        let bytes = |unit: u16| if is_big { unit.to_be_bytes() } else { unit.to_le_bytes() };
+                        let mut wide = vec![7; odd];
+                        wide.extend(all.encode_utf16().flat_map(bytes));
+                        let unit = |character: usize| odd + 2 * (before.chars().count() + character);
+                        let (range, run) = look(&wide, unit(4), odd as u64);
+                        let run = run.unwrap();
+                        assert_eq!((range.start, &range), (unit(0), &run.range), "{all}");
+                        let (one, other) = (decode(all.as_bytes(), &narrow), decode(&wide, &run));
+                        assert_eq!(other.bytes, one.bytes, "{all}");
+                        for at in [0, 20, length - 1] {
+                            let source = one.source(at).unwrap();
+                            let character = |place: usize| unit(place - before.len());
+                            let expected = character(source.start)..character(source.end);
+                            assert_eq!(other.source(at), Some(expected), "{all}");
+                        }
+                    }
+                }
+            }
+        }
     }
 
     #[test]
@@ -261,7 +346,7 @@ mod tests {
             "00000000000000000000000000000000000000000000000000000000000000000000",
             "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
         ] {
-            assert_eq!(look(text.as_bytes(), 20).1, None, "{text}");
+            assert_eq!(look(text.as_bytes(), 20, 0).1, None, "{text}");
         }
     }
 }

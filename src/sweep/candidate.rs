@@ -18,7 +18,7 @@ pub struct Candidate {
     pub file_offset: Option<u64>,
     /// Offset of the secret on the disk.
     pub disk_offset: Option<u64>,
-    /// Length of the secret on the medium in bytes.
+    /// Length of the secret in bytes there; of text that stands for others, of that text.
     pub length: u64,
     /// Path inside decoded content.
     pub member: Option<String>,

@@ -83,9 +83,9 @@ pub(super) trait ToDisk: std::fmt::Debug {
     /// The disk offset of one byte, where it has one.
     fn to_disk(&self, logical: u64) -> Option<u64>;
 
-    /// The offset that a report gives for one byte.
-    fn told(&self, logical: u64) -> u64 {
-        logical
+    /// The range that a report gives for bytes: of text that stands for others, where that text is.
+    fn told(&self, range: Range<u64>) -> Range<u64> {
+        range
     }
 
     /// For a member of decoded content: the same byte in what the member was taken from, by that one's own
@@ -403,13 +403,15 @@ fn candidate(
     let secret = Secret::new(bytes.get(found.secret.clone())?);
     let start = first.saturating_add(found.secret.start.saturating_mul(width));
     let logical = content.logical.saturating_add(to_u64(start));
+    let length = to_u64(found.secret.len().saturating_mul(width));
+    let told = content.to_disk.told(logical..logical.saturating_add(length));
     Some(Candidate {
         land: content.land,
         entry: content.entry,
         state: content.state,
-        file_offset: content.is_stream.then(|| content.to_disk.told(logical)),
+        file_offset: content.is_stream.then_some(told.start),
         disk_offset: content.to_disk.to_disk(logical),
-        length: to_u64(found.secret.len().saturating_mul(width)),
+        length: told.end.saturating_sub(told.start),
         member: content.member.map(str::to_owned),
         container: content.to_disk.in_container(logical).map(|(path, at)| (path.to_owned(), at)),
         decoded: content.decoded,
