@@ -6,7 +6,7 @@ use super::special::Special;
 use super::{Disk, Engine, Options, Outside};
 use crate::detect::RuleFacts;
 use crate::filesystem::{Entry, EntryId, EntryNumber, EntryState, FileSystem, Layout, StreamName};
-use crate::finding::{Finding, Location, Secret};
+use crate::finding::{Finding, Location, Piece, Secret};
 use crate::io::{Backing, ReadAt, read_vec};
 use crate::leftover::{Leftover, Source};
 use crate::location::{State, escape};
@@ -128,12 +128,18 @@ impl<'a> Assembler<'a> {
                 Some(described) => described.host,
                 None => disk_offset.and_then(|offset| self.image_offset(offset)),
             },
+            pieces: if disk_offset.is_some() { pieces(candidate) } else { Vec::new() },
             image: String::new(),
         };
         let mut evidence = candidate.evidence.clone();
         let links = known.as_ref().map(|known| known.links.as_slice()).unwrap_or_default();
         evidence.extend(links.iter().map(|link| format!("also named {link}")));
         evidence.extend(special.map(|special| format!("lies in {}", special.phrase())));
+        if location.state == Some(State::Unallocated) && !location.pieces.is_empty() {
+            let count = location.pieces.len();
+            evidence
+                .push(format!("put together from {count} ranges of free space: what lies between is in use"));
+        }
         let entry = known.as_ref().and_then(|known| known.entry.as_ref());
         if let Some(entry) = entry.filter(|entry| entry.state == EntryState::Deleted) {
             evidence.extend(entry.notes.iter().map(|note| escape(note.as_bytes())));
@@ -339,6 +345,15 @@ fn about(land: &Land, candidate: &Candidate, known: &Known) -> Option<String> {
     let (id, stream) = candidate.entry.filter(|_| is_own && candidate.member.is_none())?;
     let name = &known.entry.as_ref()?.streams.get(usize::from(stream))?.name;
     land.filesystem.as_ref()?.about(id, name, candidate.file_offset?)
+}
+
+/// The ranges of the disk that a candidate lies in, where there are several.
+fn pieces(candidate: &Candidate) -> Vec<Piece> {
+    let piece = |range: &std::ops::Range<u64>| Piece {
+        disk_offset: range.start,
+        length: range.end.saturating_sub(range.start),
+    };
+    candidate.pieces.iter().map(piece).collect()
 }
 
 /// How reports call an entry.

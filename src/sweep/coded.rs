@@ -225,4 +225,8 @@ impl ToDisk for Within<'_> {
     fn told(&self, range: Range<u64>) -> Range<u64> {
         let start = self.outer.logical;
         self.outer.to_disk.told(self.outside(range).unwrap_or(start..start))
-    }}
+    }
+    fn pieces(&self, range: Range<u64>) -> Vec<Range<u64>> {
+        self.outside(range).map(|range| self.outer.to_disk.pieces(range)).unwrap_or_default()
+    }
+}

@@ -88,12 +88,35 @@ pub(super) trait ToDisk: std::fmt::Debug {
         range
     }
 
+    /// The ranges of the disk in which bytes lie, or the text that stands for them; none where it is not all there.
+    fn pieces(&self, range: Range<u64>) -> Vec<Range<u64>> {
+        pieces(range, &|logical| self.to_disk(logical)).unwrap_or_default()
+    }
+
     /// For a member of decoded content: the same byte in what the member was taken from, by that one's own
     /// path (empty for the content of the disk) and offset.
     fn in_container(&self, logical: u64) -> Option<(&str, u64)> {
         let _ = logical;
         None
     }
+}
+
+/// The ranges in which the bytes of a range lie, each of which `to_disk` places.
+fn pieces(range: Range<u64>, to_disk: &dyn Fn(u64) -> Option<u64>) -> Option<Vec<Range<u64>>> {
+    let (first, last) = (to_disk(range.start)?, to_disk(range.end.checked_sub(1)?)?);
+    let end = last.saturating_add(1);
+    if end.checked_sub(first) == range.end.checked_sub(range.start) {
+        return Some(std::iter::once(first..end).collect());
+    }
+    let mut pieces: Vec<Range<u64>> = Vec::new();
+    for logical in range {
+        let at = to_disk(logical)?;
+        match pieces.last_mut().filter(|last| last.end == at) {
+            Some(last) => last.end = at.saturating_add(1),
+            None => pieces.push(at..at.saturating_add(1)),
+        }
+    }
+    Some(pieces)
 }
 
 /// Content that is nowhere on the disk as it is.
@@ -404,13 +427,15 @@ fn candidate(
     let start = first.saturating_add(found.secret.start.saturating_mul(width));
     let logical = content.logical.saturating_add(to_u64(start));
     let length = to_u64(found.secret.len().saturating_mul(width));
-    let told = content.to_disk.told(logical..logical.saturating_add(length));
+    let range = logical..logical.saturating_add(length);
+    let told = content.to_disk.told(range.clone());
     Some(Candidate {
         land: content.land,
         entry: content.entry,
         state: content.state,
         file_offset: content.is_stream.then_some(told.start),
         disk_offset: content.to_disk.to_disk(logical),
+        pieces: Some(content.to_disk.pieces(range)).filter(|pieces| pieces.len() > 1).unwrap_or_default(),
         length: told.end.saturating_sub(told.start),
         member: content.member.map(str::to_owned),
         container: content.to_disk.in_container(logical).map(|(path, at)| (path.to_owned(), at)),
