@@ -69,7 +69,7 @@ pub struct Finding {
     /// Place.
     #[serde(flatten)]
     pub place: Location,
-    /// Length of the secret in bytes on the medium.
+    /// Length of the secret in bytes where it lies; of text that stands for other bytes, of that text.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub length: Option<u64>,
     /// Head and length of the secret.
@@ -164,6 +164,18 @@ pub struct Location {
     /// Offset in the image file in bytes; absent where the container stores the place encoded.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub image_offset: Option<u64>,
+    /// The ranges of the disk in which the bytes lie, in their order, where they lie in more than one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub pieces: Vec<Piece>,
+}
+
+/// A range of the disk.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize, PartialEq, Eq)]
+pub struct Piece {
+    /// Offset on the virtual disk in bytes.
+    pub disk_offset: u64,
+    /// Length in bytes.
+    pub length: u64,
 }
 
 #[cfg(test)]

@@ -177,7 +177,7 @@ pub enum Target {
 /// `IMAGE / VOLUME FS / PATH`, where the image's name and the file system are for people only. A path may
 /// go on inside an archive after `!/`; content that no file owns is a member of the disk or a volume,
 /// `disk!/gzip@4096!/notes.txt`. Both forms may end in ` @ OFFSET` or ` @ OFFSET+LENGTH`, in bytes,
-/// decimal or with `0x`.
+/// decimal or with `0x`, and in further ranges behind commas where the bytes lie in several.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Place {
     /// Volume name; absent where any volume may be meant.
@@ -192,13 +192,15 @@ pub struct Place {
     pub offset: Option<u64>,
     /// Number of bytes.
     pub length: Option<u64>,
+    /// Further ranges that follow in this order: first byte and number of bytes.
+    pub more: Vec<(u64, u64)>,
 }
 
 impl Place {
     /// All bytes of a volume, or of the disk.
     pub fn bytes(volume: Option<String>) -> Self {
         let target = if volume.is_some() { Target::Volume } else { Target::Disk };
-        Self { volume, target, stream: None, member: None, offset: None, length: None }
+        Self { volume, target, stream: None, member: None, offset: None, length: None, more: Vec::new() }
     }
 
     /// Reads a place.
@@ -206,12 +208,13 @@ impl Place {
     /// # Errors
     /// A sentence that says what was expected.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let (text, offset, length) = split_range(text.trim());
+        let (text, more) = split_more(text.trim());
+        let (text, offset, length) = split_range(text);
         let place = match text.split_once(" / ") {
             Some((_, inner)) => Self::parse_long(inner),
             None => Self::parse_short(text),
         }?;
-        Ok(Self { offset, length, ..place })
+        Ok(Self { offset, length, more, ..place })
     }
 
     /// `disk!/FORMAT@OFFSET!/MEMBER`, the same with a volume: content that no file owns, which has a path only inside.
@@ -291,7 +294,7 @@ impl Place {
             let (path, stream) = split_stream(text, text.rfind('/').unwrap_or(0));
             (Target::Path(path.to_owned()), stream)
         };
-        Ok(Self { volume: None, target, stream, member, offset: None, length: None })
+        Ok(Self { volume: None, target, stream, member, offset: None, length: None, more: Vec::new() })
     }
 }
 
@@ -323,6 +326,22 @@ fn split_stream(text: &str, from: usize) -> (&str, Option<String>) {
         }
         None => (text, None),
     }
+}
+
+/// Cuts further ranges off the end: `,OFFSET+LENGTH` behind ` @ OFFSET+LENGTH`.
+fn split_more(text: &str) -> (&str, Vec<(u64, u64)>) {
+    let range = |range: &str| {
+        let (offset, length) = range.split_once('+')?;
+        parse_number(offset).zip(parse_number(length))
+    };
+    let split = || {
+        let at = text.rfind(" @ ").map(|at| at.saturating_add(3)).or(text.starts_with("@ ").then_some(2))?;
+        let comma = at.saturating_add(text.get(at..)?.find(',')?);
+        range(text.get(at..comma)?)?;
+        let more = text.get(comma.saturating_add(1)..)?.split(',').map(range).collect::<Option<_>>()?;
+        Some((text.get(..comma)?, more))
+    };
+    split().unwrap_or((text, Vec::new()))
 }
 
 /// Cuts ` @ OFFSET[+LENGTH]` off the end; `@ OFFSET` alone is the whole text of a place on the disk.
@@ -436,7 +455,7 @@ mod tests {
     fn path(volume: Option<&str>, path: &str) -> Place {
         let target = Target::Path(path.to_owned());
         let volume = volume.map(str::to_owned);
-        Place { volume, target, stream: None, member: None, offset: None, length: None }
+        Place { volume, target, stream: None, member: None, offset: None, length: None, more: Vec::new() }
     }
 
     #[test]
@@ -483,6 +502,12 @@ mod tests {
             ("d / p3 ext4 @ 5", at(Some(5), None, &volume)),
             ("disk @ 512+2", at(Some(512), Some(2), &disk)),
             ("d / disk @ 512", at(Some(512), None, &disk)),
+            (
+                "d / disk @ 512+2,0x400+3,7+1",
+                Place { more: vec![(1024, 3), (7, 1)], ..at(Some(512), Some(2), &disk) },
+            ),
+            ("/a @ 1,2", path(None, "/a @ 1,2")),
+            ("/a @ 1+2,x", path(None, "/a @ 1+2,x")),
             ("@ 512", at(Some(512), None, &disk)),
             ("lvm:vg/root:/etc/shadow", logical.clone()),
             ("d / lvm:vg/root xfs / etc/shadow", logical),

@@ -27,22 +27,26 @@ fuzz_target!(|data: &[u8]| {
     for name in ["base64", "hex", "quoted-printable", "percent-encoded", "json-escaped", "html-escaped"] {
         let form = written::Written::named(name).expect("the name of a form");
         for at in (0..=data.len() + 1).step_by(step) {
-            if let Some(opened) = form.open(data, at) {
-                assert!(opened.position <= opened.bytes.len() && opened.bytes.len() <= data.len());
+            for end in [at, at + 20, usize::MAX] {
+                let Some(opened) = form.open(data, at..end) else { continue };
+                assert!(opened.range.start <= opened.bytes.len() && opened.range.end <= opened.bytes.len());
+                assert!(opened.bytes.len() <= data.len());
             }
         }
     }
     let mut places = Vec::new();
     coded::places(data, &mut places);
     for place in places {
-        let (range, run) = coded::look(data, place);
+        let (range, run) = coded::look(data, place, 0);
         // What looks plain may be a mark, right behind a run.
         assert!((range.start..=range.end).contains(&place) && range.end <= data.len());
         if let Some(run) = run {
             let decoded = coded::decode(data, &run);
             assert!(decoded.bytes.len() <= range.len());
             for at in 0..decoded.bytes.len() {
-                assert!(range.contains(&decoded.source(at).unwrap()));
+                let source = decoded.source(at).unwrap();
+                assert!(range.contains(&source.start) && source.end <= range.end);
+                assert_eq!((decoded.position(source.start), decoded.end(source.end)), (at, at + 1));
             }
         }
     }

@@ -27,11 +27,14 @@ const PLACES: &str = "Places:\n  \
     p3:/srv/app.jar!/app.properties             a member of an archive, nested ones too\n  \
     'p3:/var/mail/root!/base64 @ 686'           what the text at a place stands for\n  \
     disk!/gzip@4096!/notes.txt                  a member of content that no file owns\n  \
-    --raw 'p3:/etc/motd @ 300'                  with the slack behind a file of 300 bytes\n  \
+    'p3:/etc/motd @ 300'                        the slack behind a file of 300 bytes\n  \
+    --raw p3:/etc/motd                          all blocks of a file, with its slack\n  \
+    'disk @ 8172+20,16384+24'                   bytes of free space in two pieces, as reports print them\n  \
     'disk.qcow2 / p3 ext4 / etc/shadow @ 1204'  a place from a report\n  \
     p3, disk                                    a volume, the whole disk\n  \
     container, container:2, snapshot:1          the container's own file, an internal snapshot\n\n\
-    Any place may end in ' @ OFFSET' or ' @ OFFSET+LENGTH' in bytes, also with 0x.\n\
+    Any place may end in ' @ OFFSET' or ' @ OFFSET+LENGTH' in bytes, also with 0x. Of what text stands for these\n\
+    are bytes of the text.\n\
     In names, %XX stands for the byte XX.";
 
 #[derive(Clone, Debug, clap::Args)]
@@ -71,19 +74,27 @@ pub(super) fn run(args: &Args) -> Result<Exit> {
             .map_err(|error| error.in_file(&args.image));
     }
     let open = if args.raw { resolve::open_raw } else { resolve::open };
-    let bytes = open(&disk, &place).map_err(|error| error.in_file(&args.image))?;
+    let mut bytes = open(&disk, &place).map_err(|error| error.in_file(&args.image))?;
     if let Some(member) = &place.member {
         return write_member((bytes.as_ref(), content::recognise), member, member::Range { offset, length })
             .map_err(|error| error.in_file(&args.image));
     }
-    let rest = bytes.size().checked_sub(offset);
-    let rest = rest.ok_or_else(|| Error::truncated("offset", offset, 1, bytes.size()))?;
-    let length = length.unwrap_or(rest);
-    if length > rest {
-        return Err(Error::truncated("length", offset, length, bytes.size()));
+    if offset >= bytes.size() {
+        bytes = resolve::open_behind(&disk, &place, offset).unwrap_or(bytes);
     }
+    let is_asked_otherwise = args.offset.is_some() || args.length.is_some();
+    let more = if is_asked_otherwise { &[] } else { place.more.as_slice() };
+    let further = more.iter().map(|&(offset, length)| (offset, Some(length)));
     let mut out = output::stdout();
-    entries::copy(bytes.as_ref(), offset, length, &mut |bytes| out.write_all(bytes).map_err(unwritable))?;
+    for (offset, length) in std::iter::once((offset, length)).chain(further) {
+        let rest = bytes.size().checked_sub(offset);
+        let rest = rest.ok_or_else(|| Error::truncated("offset", offset, 1, bytes.size()))?;
+        let length = length.unwrap_or(rest);
+        if length > rest {
+            return Err(Error::truncated("length", offset, length, bytes.size()));
+        }
+        entries::copy(bytes.as_ref(), offset, length, &mut |part| out.write_all(part).map_err(unwritable))?;
+    }
     out.flush().map_err(unwritable)?;
     Ok(Exit::Clean)
 }

@@ -21,9 +21,9 @@ const AROUND: u64 = 16 << 20;
 /// What recognises content by its first bytes.
 pub(super) type Recogniser = fn(&[u8]) -> Option<&'static Decoder>;
 
-/// Hands the bytes of `member` inside `content`, which `recognise` knows, on to `take`. What a person asks for by name is decoded without
-/// the limits on size that hold for a scan. Where the member is what text stands for, as of `base64`, the range
-/// starts at a place in that text, as findings give it.
+/// Hands the bytes of `member` inside `content`, which `recognise` knows, on to `take`. What a person asks for by name
+/// is decoded without the limits on size that hold for a scan. Where the member is what text stands for, as of
+/// `base64`, the range is one of that text, as findings give it.
 ///
 /// # Errors
 /// [`Kind::NotFound`] where the content is none that is decoded, or has no such member;
@@ -58,7 +58,8 @@ fn of_text(
     take: &mut dyn FnMut(&[u8]) -> Result<()>,
 ) -> Result<()> {
     let at = text.forms.first().and_then(|form| form.start).unwrap_or(range.offset);
-    let from = at.saturating_sub(AROUND);
+    // Units of UTF-16 start at even offsets.
+    let from = at.saturating_sub(AROUND) & !1;
     let mut bytes = Vec::new();
     if text.outer.is_empty() {
         let length = content.size().saturating_sub(from).min(2 * AROUND);
@@ -72,14 +73,14 @@ fn of_text(
             Ok(())
         })?;
     }
-    let opened = written::open(&bytes, at.saturating_sub(from), text.forms).ok_or_else(|| {
+    let end = range.length.map_or(u64::MAX, |length| at.saturating_add(length));
+    let opened = written::open(&bytes, at.saturating_sub(from)..end.saturating_sub(from), text.forms);
+    let opened = opened.ok_or_else(|| {
         let sentence = "no text of that form at that place; give it as the report does, with ' @ OFFSET'";
         Error::new(Kind::NotFound, sentence)
     })?;
     if text.inside.is_empty() {
-        let rest = opened.bytes.get(opened.position..).unwrap_or_default();
-        let range = Range { offset: 0, length: range.length };
-        return read(&mut &*rest, range, take);
+        return take(opened.bytes.get(opened.range).unwrap_or_default());
     }
     of_archive((&opened.bytes, content::recognise), text.inside.as_bytes(), range, take)
 }

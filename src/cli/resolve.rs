@@ -81,6 +81,11 @@ pub(super) fn open_raw(disk: &Disk, place: &Place) -> Result<Arc<dyn ReadAt>> {
     Ok(Arc::new(RunReader::new(found.volume.reader.clone(), &as_stored(stream))))
 }
 
+/// The same where `offset` lies behind the content's end and in its blocks still, as the places of slack do.
+pub(super) fn open_behind(disk: &Disk, place: &Place, offset: u64) -> Option<Arc<dyn ReadAt>> {
+    open_raw(disk, place).ok().filter(|blocks| offset < blocks.size())
+}
+
 /// The stream as its blocks are, to the end of the last one.
 fn as_stored(stream: &Stream) -> Stream {
     let mut runs = stream.runs().to_vec();

@@ -3,11 +3,21 @@
 //! Looked for in all content, so it must cost next to nothing: one block of [`BLOCK`] bytes in each [`STRIDE`]
 //! is tested. Text in ASCII or UTF-16 has bits in its Base64, and digits in its hexadecimal form, that are
 //! always zero, so one block tells it from identifiers, paths and digests. What else may be encoded (a format
-//! that a decoder knows) is looked for in long runs only.
+//! that a decoder knows) is looked for in long runs only. Text in UTF-16 that is encoded is read as the same text of
+//! one byte a character.
 
-use super::block::{ALL, BLOCK, Block};
-use super::{mime, recognise};
+mod decoded;
+mod places;
+
+pub use decoded::{Decoded, decode};
+pub use places::places;
+
+use super::block::BLOCK;
+use super::{mime, recognise, wide};
+use decoded::digit;
+use std::borrow::Cow;
 use std::ops::Range;
+use wide::Order;
 
 /// How far from one test to the next.
 const STRIDE: usize = 32;
@@ -36,8 +46,25 @@ pub struct Run {
     pub range: Range<usize>,
     /// How it is written.
     pub form: Form,
+    /// The byte order, where it is text in UTF-16.
+    wide: Option<Order>,
     /// Characters before the first that counts.
     skip: usize,
+}
+
+impl Run {
+    /// Bytes of a character.
+    fn width(&self) -> usize {
+        if self.wide.is_some() { wide::UNIT } else { 1 }
+    }
+
+    /// Its characters, one byte each.
+    fn text<'a>(&self, bytes: &'a [u8]) -> Cow<'a, [u8]> {
+        match self.wide {
+            Some(order) => Cow::Owned(wide::narrow(bytes, self.range.clone(), order)),
+            None => Cow::Borrowed(bytes.get(self.range.clone()).unwrap_or_default()),
+        }
+    }
 }
 
 /// How bytes are written.
@@ -59,7 +86,7 @@ impl Form {
     }
 
     /// Bits of a character.
-    fn bits(self) -> u32 {
+    fn bits(self) -> usize {
         match self {
             Self::Base64 => 6,
             Self::Hex => 4,
@@ -72,140 +99,6 @@ impl Form {
             Self::Base64 => (4, 3),
             Self::Hex => (2, 1),
         }
-    }
-}
-
-/// A run as bytes.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Decoded {
-    /// The bytes.
-    pub bytes: Vec<u8>,
-    /// Where the run starts, and behind it each group of characters.
-    start: usize,
-    groups: Vec<u32>,
-    group_bytes: usize,
-}
-
-impl Decoded {
-    /// Where the character stands with which the byte at `at` starts.
-    pub fn source(&self, at: usize) -> Option<usize> {
-        let group = at.checked_div(self.group_bytes).filter(|_| at < self.bytes.len())?;
-        let within = usize::try_from(*self.groups.get(group)?).ok()?;
-        self.start.checked_add(within)
-    }
-
-    /// Where the byte is whose group of characters is the one at `source`, or the last before it.
-    pub fn position(&self, source: usize) -> usize {
-        let within = u32::try_from(source.saturating_sub(self.start)).unwrap_or(u32::MAX);
-        let groups = self.groups.partition_point(|&group| group <= within);
-        groups.saturating_sub(1).saturating_mul(self.group_bytes).min(self.bytes.len())
-    }
-}
-
-/// Places in `bytes` where a run may be: where a block looks like encoded text, where a run has become long,
-/// and the first and last block, over which one may come in or go out.
-pub fn places(bytes: &[u8], found: &mut Vec<usize>) {
-    let (blocks, _) = bytes.as_chunks::<BLOCK>();
-    let step = STRIDE / BLOCK;
-    // Line breaks interrupt a run, so that a block which is none only takes one away.
-    let (mut until, mut lasting) = (0, LONG - 1);
-    for (index, block) in blocks.iter().enumerate().step_by(step) {
-        if !is_plain(block) {
-            lasting = if index == 0 { 0 } else { lasting.saturating_sub(1) };
-            continue;
-        }
-        lasting = lasting.saturating_add(1).min(2 * LONG);
-        let at = index.saturating_mul(BLOCK);
-        if at >= until && (lasting == LONG || is_text(block)) {
-            found.push(at);
-            until = end_of_line(bytes, at);
-        }
-    }
-    let tail = bytes.len().saturating_sub(BLOCK);
-    if bytes.get(tail..).and_then(|rest| rest.first_chunk()).is_some_and(is_plain) && tail >= until {
-        found.push(tail);
-    }
-}
-
-/// What a character may be in the text that [`is_text`] looks for, as bits.
-static ROLES: [u8; 256] = {
-    let mut roles = [0; 256];
-    let mut byte = 0_u8;
-    while byte < 128 {
-        let value = match byte {
-            b'A'..=b'Z' => byte - b'A',
-            b'a'..=b'z' => byte - b'a' + 26,
-            b'0'..=b'9' => byte - b'0' + 52,
-            b'+' | b'-' => 62,
-            b'/' | b'_' => 63,
-            _ => {
-                byte += 1;
-                continue;
-            }
-        };
-        roles[byte as usize] = IN_BASE64
-            | if value & 0b10_0000 == 0 { FIRST } else { 0 }
-            | if value & 0b00_1000 == 0 { SECOND } else { 0 }
-            | if value & 0b00_0010 == 0 { THIRD } else { 0 }
-            | if byte.is_ascii_hexdigit() { DIGIT } else { 0 }
-            | if matches!(byte, b'0' | b'2'..=b'7') { HIGH_DIGIT } else { 0 };
-        byte += 1;
-    }
-    roles
-};
-/// It belongs to Base64.
-const IN_BASE64: u8 = 1;
-/// It may be the first, second or third of a group of four.
-const FIRST: u8 = 2;
-const SECOND: u8 = 4;
-const THIRD: u8 = 8;
-/// It is a hexadecimal digit, and may be the first of two.
-const DIGIT: u8 = 16;
-const HIGH_DIGIT: u8 = 32;
-
-/// Whether a block may be out of the middle of text in ASCII or UTF-16 that was encoded: the highest bit of each
-/// byte is zero. In Base64 these are bits of the first three characters of four, in hexadecimal form the first
-/// digits of two are 0 or 2 to 7.
-fn is_text(block: &[u8; BLOCK]) -> bool {
-    if !may_be_text(block) {
-        return false;
-    }
-    // What all characters at the same place of a group may be; blocks hold whole groups, wherever those start.
-    let mut roles = [u8::MAX; 4];
-    let (groups, _) = block.as_chunks::<4>();
-    for group in groups {
-        for (all, &byte) in roles.iter_mut().zip(group) {
-            *all &= ROLES.get(usize::from(byte)).copied().unwrap_or(0);
-        }
-    }
-    let [a, b, c, d] = roles;
-    let has = |all: u8, role: u8| all & role != 0;
-    let starts =
-        |[first, second, third]: [u8; 3]| has(first, FIRST) && has(second, SECOND) && has(third, THIRD);
-    let is_base64 = has(a & b & c & d, IN_BASE64);
-    let is_hex = has(a & b & c & d, DIGIT) && (has(a & c, HIGH_DIGIT) || has(b & d, HIGH_DIGIT));
-    is_base64 && (is_hex || [[a, b, c], [b, c, d], [c, d, a], [d, a, b]].into_iter().any(starts))
-}
-
-/// Whether a block has what each kind of such text has: digits of hexadecimal numbers only, or one place in all
-/// groups of four at which the first character of a group of Base64 may stand.
-#[inline]
-fn may_be_text(block: &[u8; BLOCK]) -> bool {
-    let block = Block::new(block);
-    let firsts = block.within(b'A'..=b'Z').or(block.within(b'a'..=b'f')).bits();
-    let halves = firsts & firsts >> 8;
-    let digits = block.within(b'0'..=b'9').or(block.lower().within(b'a'..=b'f'));
-    halves & halves >> 4 & 0xf != 0 || digits.bits() == ALL
-}
-
-/// Whether all bytes are letters, digits or one of `+,-./_`: somewhat more than the alphabets have. Most blocks
-/// hold something out of the range of all these.
-#[inline]
-fn is_plain(block: &[u8; BLOCK]) -> bool {
-    let block = Block::new(block);
-    block.within(b'+'..=b'z').bits() == ALL && {
-        let letters = block.lower().within(b'a'..=b'z');
-        letters.or(block.within(b'+'..=b'9')).or(block.is(b'_')).bits() == ALL
     }
 }
 
@@ -236,24 +129,58 @@ fn start_of_line(bytes: &[u8], at: usize) -> usize {
 
 /// The run that a header of a mail announces, whose body starts at `at`: it needs to look like nothing.
 pub fn announced(bytes: &[u8], at: usize) -> Option<Run> {
-    Some(Run { range: mime::base64_lines(bytes, at)?, form: Form::Base64, skip: 0 })
+    Some(Run { range: mime::base64_lines(bytes, at)?, form: Form::Base64, wide: None, skip: 0 })
 }
 
-/// The stretch around `at` that looks like a run, and the run, if it decodes to something that is worth a look.
-pub fn look(bytes: &[u8], at: usize) -> (Range<usize>, Option<Run>) {
+/// The stretch around `at` that looks like a run, and the run, if it decodes to something that is worth a look. The
+/// first of the bytes has the offset `base` in its content, which says where units of UTF-16 start.
+pub fn look(bytes: &[u8], at: usize, base: u64) -> (Range<usize>, Option<Run>) {
+    if let Some((unit, order)) = wide::unit_at(bytes, at, base, is_base64) {
+        return look_wide(bytes, unit, order);
+    }
     let range = lines_around(bytes, at);
-    let is_run = range.len() >= RUN_MIN && is_mixed(bytes.get(range.clone()).unwrap_or_default());
-    let run = if is_run { run(bytes, &range) } else { None };
+    let run = run(bytes, &range);
     (range, run)
 }
 
+/// The same around a unit of text in UTF-16.
+fn look_wide(bytes: &[u8], unit: usize, order: Order) -> (Range<usize>, Option<Run>) {
+    /// Characters on each side that are looked at first, what they are multiplied by where the run goes on, and
+    /// those that are enough of a run at a time.
+    const FIRST: usize = 256;
+    const MORE: usize = 4;
+    const ENOUGH: usize = 1 << 20;
+    /// What [`lines_around`] looks at beside a run.
+    const BESIDE: usize = BREAK_MAX + LINE_MIN;
+    let left = bytes.len().saturating_sub(unit) / wide::UNIT;
+    let mut reach = FIRST;
+    loop {
+        let (before, after) = ((unit / wide::UNIT).min(reach), left.min(reach));
+        let first = unit.saturating_sub(before.saturating_mul(wide::UNIT));
+        let end = unit.saturating_add(after.saturating_mul(wide::UNIT));
+        let text = wide::narrow(bytes, first..end, order);
+        let lines = lines_around(&text, before);
+        let is_cut = (lines.start < BESIDE && before == reach)
+            || (text.len().saturating_sub(lines.end) < BESIDE && after == reach);
+        if is_cut && reach < ENOUGH {
+            reach = reach.saturating_mul(MORE);
+            continue;
+        }
+        let place = |character: usize| first.saturating_add(character.saturating_mul(wide::UNIT));
+        let range = place(lines.start)..place(lines.end);
+        let run = run(&text, &lines).map(|run| Run { range: range.clone(), wide: Some(order), ..run });
+        return (range, run);
+    }
+}
+
 fn run(bytes: &[u8], range: &Range<usize>) -> Option<Run> {
-    let text = bytes.get(range.clone())?;
+    let text = bytes.get(range.clone()).filter(|text| text.len() >= RUN_MIN && is_mixed(text))?;
     let form = if is_hex(text) { Form::Hex } else { Form::Base64 };
     // What stands right before a run (a path, a name) may belong to the alphabet as well.
     let marks = text.iter().take(BEFORE_MAX).enumerate().filter(|(_, byte)| !byte.is_ascii_alphanumeric());
     let mut skips = (0..form.group().0).chain(marks.map(|(at, _)| at.saturating_add(1)));
-    skips.find(|&skip| is_worth_it(text, form, skip)).map(|skip| Run { range: range.clone(), form, skip })
+    let skip = skips.find(|&skip| is_worth_it(text, form, skip))?;
+    Some(Run { range: range.clone(), form, wide: None, skip })
 }
 
 /// Whether a run, read from its character `skip` on, starts like text in one byte or UTF-16, or like a format
@@ -350,85 +277,12 @@ fn neighbour_after(bytes: &[u8], end: usize) -> Option<usize> {
     (line >= LINE_MIN && gap.contains(&b'\n') && next > start).then_some(next)
 }
 
-/// The bytes of a run.
-pub fn decode(bytes: &[u8], run: &Run) -> Decoded {
-    let (characters, group_bytes) = run.form.group();
-    let mut decoded = Decoded { start: run.range.start, group_bytes, ..Decoded::default() };
-    let (mut value, mut count) = (0_u32, 0_usize);
-    let text = bytes.get(run.range.clone()).unwrap_or_default();
-    let digits = text.iter().enumerate().filter_map(|(at, &byte)| Some((at, digit(byte, run.form)?)));
-    for (at, digit) in digits.skip(run.skip) {
-        if count == 0 {
-            decoded.groups.push(u32::try_from(at).unwrap_or(u32::MAX));
-        }
-        value = (value << run.form.bits()) | u32::from(digit);
-        count = count.saturating_add(1);
-        if count == characters {
-            // One byte of hexadecimal digits stands where the first of three does.
-            let shift = if run.form == Form::Hex { 16 } else { 0 };
-            push(&mut decoded.bytes, value << shift, group_bytes);
-            (value, count) = (0, 0);
-        }
-    }
-    // The last group of Base64 may be short: two characters make one byte, three make two.
-    if run.form == Form::Base64 && count >= 2 {
-        let missing = 4_usize.saturating_sub(count);
-        push(&mut decoded.bytes, value << missing.saturating_mul(6), 3_usize.saturating_sub(missing));
-    }
-    decoded
-}
-
-/// The first `count` of the value's three bytes.
-fn push(bytes: &mut Vec<u8>, value: u32, count: usize) {
-    let [_, a, b, c] = value.to_be_bytes();
-    bytes.extend([a, b, c].into_iter().take(count));
-}
-
-fn digit(byte: u8, form: Form) -> Option<u8> {
-    let offset = |from: u8, plus: u8| byte.wrapping_sub(from).wrapping_add(plus);
-    match (form, byte) {
-        (Form::Hex, b'0'..=b'9') => Some(offset(b'0', 0)),
-        (Form::Hex, b'a'..=b'f') => Some(offset(b'a', 10)),
-        (Form::Hex, b'A'..=b'F') => Some(offset(b'A', 10)),
-        (Form::Base64, b'A'..=b'Z') => Some(offset(b'A', 0)),
-        (Form::Base64, b'a'..=b'z') => Some(offset(b'a', 26)),
-        (Form::Base64, b'0'..=b'9') => Some(offset(b'0', 52)),
-        (Form::Base64, b'+' | b'-') => Some(62),
-        (Form::Base64, b'/' | b'_') => Some(63),
-        _ => None,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use data_encoding::{BASE64, BASE64_MIME, BASE64URL_NOPAD, HEXLOWER};
 
     const TEXT: &[u8] = b"aws_access_key_id = 0123456789 and other words that go on for a while?>~~";
-
-    #[test]
-    fn a_run_is_seen_wherever_it_lies() {
-        for (at, length) in (0..80).flat_map(|at| (RUN_MIN..RUN_MIN + 40).map(move |length| (at, length))) {
-            let mut bytes = vec![b' '; 300];
-            bytes[at..at + length].fill(b'Q');
-            let mut found = Vec::new();
-            places(&bytes, &mut found);
-            assert!(found.iter().any(|place| (at..at + length).contains(place)), "{at} {length}");
-        }
-    }
-
-    #[test]
-    fn a_run_over_a_border_is_seen_on_one_side_of_it() {
-        for before in 0..RUN_MIN {
-            let (mut one, mut other) = (vec![b' '; 100], vec![b' '; 100]);
-            one[100 - before..].fill(b'Q');
-            other[..RUN_MIN - before].fill(b'Q');
-            let mut found = Vec::new();
-            places(&one, &mut found);
-            places(&other, &mut found);
-            assert!(!found.is_empty(), "{before}");
-        }
-    }
 
     #[test]
     fn runs_decode_to_what_was_encoded() {
@@ -440,16 +294,47 @@ mod tests {
                 let is_hex = coded.bytes().all(|byte| byte.is_ascii_hexdigit());
                 for before in ["", "x: ", if is_hex { "0x" } else { "/path/" }] {
                     let bytes = format!("{before}{coded}\n").into_bytes();
-                    let (range, run) = look(&bytes, before.len() + 4);
+                    let (range, run) = look(&bytes, before.len() + 4, 0);
                     let decoded = decode(&bytes, &run.unwrap());
                     assert!(decoded.bytes.ends_with(text), "{before}{coded}");
                     assert_eq!(decoded.source(decoded.bytes.len()), None);
-                    assert!(range.contains(&decoded.source(decoded.bytes.len() - 1).unwrap()));
+                    assert_eq!(range.end, decoded.source(decoded.bytes.len() - 1).unwrap().end);
                 }
             }
         }
-        let (_, run) = look(mime.as_bytes(), 90);
+        let (_, run) = look(mime.as_bytes(), 90, 0);
         assert_eq!(decode(mime.as_bytes(), &run.unwrap()).bytes, TEXT.repeat(3));
+    }
+
+    #[test]
+    fn a_run_in_utf_16_is_that_of_the_same_text() {
+        // The longest goes on behind what is looked at first.
+        for (text, length) in [(TEXT, 40), (TEXT, 60), (TEXT.repeat(40).as_slice(), 2500)] {
+            let text = &text[..length];
+            for coded in [BASE64.encode(text), HEXLOWER.encode(text), BASE64_MIME.encode(text)] {
+                for (before, after) in [("", ""), ("x: ", "\""), ("\u{442d}", "\u{442d}")] {
+                    let all = format!("{before}{coded}{after}");
+                    let narrow = look(all.as_bytes(), before.len() + 4, 0).1.unwrap();
+                    for (is_big, odd) in [(false, 0), (true, 0), (false, 1), (true, 1)] {
+                        let bytes = |unit: u16| if is_big { unit.to_be_bytes() } else { unit.to_le_bytes() };
+                        let mut wide = vec![7; odd];
+                        wide.extend(all.encode_utf16().flat_map(bytes));
+                        let unit = |character: usize| odd + 2 * (before.chars().count() + character);
+                        let (range, run) = look(&wide, unit(4), odd as u64);
+                        let run = run.unwrap();
+                        assert_eq!((range.start, &range), (unit(0), &run.range), "{all}");
+                        let (one, other) = (decode(all.as_bytes(), &narrow), decode(&wide, &run));
+                        assert_eq!(other.bytes, one.bytes, "{all}");
+                        for at in [0, 20, length - 1] {
+                            let source = one.source(at).unwrap();
+                            let character = |place: usize| unit(place - before.len());
+                            let expected = character(source.start)..character(source.end);
+                            assert_eq!(other.source(at), Some(expected), "{all}");
+                        }
+                    }
+                }
+            }
+        }
     }
 
     #[test]
@@ -461,7 +346,7 @@ mod tests {
             "00000000000000000000000000000000000000000000000000000000000000000000",
             "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
         ] {
-            assert_eq!(look(text.as_bytes(), 20).1, None, "{text}");
+            assert_eq!(look(text.as_bytes(), 20, 0).1, None, "{text}");
         }
     }
 }

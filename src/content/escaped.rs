@@ -347,31 +347,49 @@ fn quoted_line(bytes: &[u8], at: usize) -> Option<usize> {
 pub struct Unescaped {
     /// The bytes.
     pub bytes: Vec<u8>,
-    /// Where stretches start here, and where there: behind each escape another one.
-    places: Vec<(usize, usize)>,
+    /// Stretches of text and escapes, in order.
+    pieces: Vec<Piece>,
+}
+
+/// A stretch of text, or an escape.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Piece {
+    /// Where it starts without escapes, and where in the text.
+    here: usize,
+    there: usize,
+    /// Length of the escape; 0 where it is none.
+    escape: usize,
 }
 
 impl Unescaped {
-    /// Where the byte at `at` stands, or its escape starts.
-    pub fn source(&self, at: usize) -> Option<usize> {
-        let next = self.places.partition_point(|place| place.0 <= at);
-        let (here, there) = self.places.get(next.checked_sub(1)?)?;
-        (at < self.bytes.len()).then_some(there.saturating_add(at.saturating_sub(*here)))
+    /// Where the byte at `at` stands, or its escape.
+    pub fn source(&self, at: usize) -> Option<Range<usize>> {
+        let next = self.pieces.partition_point(|piece| piece.here <= at);
+        let piece = self.pieces.get(next.checked_sub(1)?).filter(|_| at < self.bytes.len())?;
+        let (start, length) = match piece.escape {
+            0 => (piece.there.saturating_add(at.saturating_sub(piece.here)), 1),
+            length => (piece.there, length),
+        };
+        Some(start..start.saturating_add(length))
     }
 
     /// Where the first byte is that stands at `source` or behind it.
     pub fn position(&self, source: usize) -> usize {
-        let next = self.places.partition_point(|place| place.1 <= source);
-        let place = next.checked_sub(1).and_then(|index| self.places.get(index));
-        let end = self.places.get(next).map_or(self.bytes.len(), |place| place.0);
-        place.map_or(0, |(here, there)| here.saturating_add(source.saturating_sub(*there)).min(end))
+        let next = self.pieces.partition_point(|piece| piece.there <= source);
+        let end = self.pieces.get(next).map_or(self.bytes.len(), |piece| piece.here);
+        match next.checked_sub(1).and_then(|index| self.pieces.get(index)) {
+            None => 0,
+            Some(piece) if piece.escape > 0 && source > piece.there => end,
+            Some(piece) => piece.here.saturating_add(source.saturating_sub(piece.there)).min(end),
+        }
     }
 }
 
 /// `range` of `bytes` without its escapes; `None` where it has none.
 pub fn decode(bytes: &[u8], range: Range<usize>, form: Form) -> Option<Unescaped> {
     let text = bytes.get(..range.end)?;
-    let mut out = Unescaped { bytes: Vec::with_capacity(range.len()), places: vec![(0, range.start)] };
+    let start = Piece { here: 0, there: range.start, escape: 0 };
+    let mut out = Unescaped { bytes: Vec::with_capacity(range.len()), pieces: vec![start] };
     let mark = match form {
         Form::QuotedPrintable => b'=',
         Form::Percent => b'%',
@@ -385,7 +403,8 @@ pub fn decode(bytes: &[u8], range: Range<usize>, form: Form) -> Option<Unescaped
             at = at.saturating_add(1);
             continue;
         };
-        out.places.push((out.bytes.len(), at));
+        let escape = found.end.saturating_sub(at);
+        out.pieces.push(Piece { here: out.bytes.len(), there: at, escape });
         match (found.character, form) {
             (None, _) => {}
             // These two write bytes, the others characters.
@@ -397,17 +416,18 @@ pub fn decode(bytes: &[u8], range: Range<usize>, form: Form) -> Option<Unescaped
             }
         }
         at = found.end;
-        out.places.push((out.bytes.len(), at));
+        out.pieces.push(Piece { here: out.bytes.len(), there: at, escape: 0 });
     }
     // A soft line break puts what follows it where its own bytes were.
-    out.places.dedup_by(|later, earlier| {
-        let is_same = later.0 == earlier.0;
+    out.pieces.dedup_by(|later, earlier| {
+        let is_same = later.here == earlier.here;
         if is_same {
-            earlier.1 = later.1;
+            *earlier = *later;
         }
         is_same
     });
-    (out.places.len() > 1 || out.places.first().is_some_and(|place| place.1 != range.start)).then_some(out)
+    let is_cut = out.pieces.first().is_some_and(|piece| piece.there != range.start || piece.escape > 0);
+    (out.pieces.len() > 1 || is_cut).then_some(out)
 }
 
 #[cfg(test)]
@@ -437,14 +457,16 @@ mod tests {
         let written = b"ab%3Dcd%26%26e";
         let decoded = decode(written, 1..written.len(), Form::Percent).unwrap();
         let sources: Vec<_> = (0..=decoded.bytes.len()).map(|at| decoded.source(at)).collect();
-        let expected = [1, 2, 5, 6, 7, 10, 13].map(Some);
+        let expected = [1..2, 2..5, 5..6, 6..7, 7..10, 10..13, 13..14].map(Some);
         assert_eq!((decoded.bytes.as_slice(), &sources[..7]), (&b"b=cd&&e"[..], &expected[..]));
         assert_eq!(sources[7], None);
         for at in 0..decoded.bytes.len() {
-            assert_eq!(decoded.position(decoded.source(at).unwrap()), at);
+            let source = decoded.source(at).unwrap();
+            assert_eq!(decoded.position(source.start)..decoded.position(source.end), at..at + 1);
         }
         let soft = decode(b"ab=\ncd", 0..6, Form::QuotedPrintable).unwrap();
-        assert_eq!((0..4).map(|at| soft.source(at).unwrap()).collect::<Vec<_>>(), [0, 1, 4, 5]);
+        assert_eq!((0..4).map(|at| soft.source(at).unwrap()).collect::<Vec<_>>(), [0..1, 1..2, 4..5, 5..6]);
+        assert_eq!(soft.position(2), 2);
     }
 
     #[test]

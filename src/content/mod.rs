@@ -37,6 +37,7 @@ mod sqlite;
 mod squashfs;
 mod tape;
 mod tar;
+mod wide;
 pub mod written;
 mod xz;
 mod zip;

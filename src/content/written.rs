@@ -23,8 +23,8 @@ enum Form {
 pub struct Opened {
     /// The bytes.
     pub bytes: Vec<u8>,
-    /// Where the place is among them that was asked for.
-    pub position: usize,
+    /// Which of them were asked for.
+    pub range: Range<usize>,
 }
 
 impl Written {
@@ -42,20 +42,20 @@ impl Written {
         Some(Self { form, start })
     }
 
-    /// What the text around `at` stands for, if there is any of this form.
-    pub fn open(self, bytes: &[u8], at: usize) -> Option<Opened> {
+    /// What the text around the start of `asked` stands for, if there is any of this form.
+    pub fn open(self, bytes: &[u8], asked: Range<usize>) -> Option<Opened> {
         match self.form {
             Form::Coded(form) => {
-                let run = run_around(bytes, at).filter(|run| run.form == form)?;
+                let run = run_around(bytes, asked.start).filter(|run| run.form == form)?;
                 let decoded = coded::decode(bytes, &run);
-                let position = decoded.position(at);
-                Some(Opened { bytes: decoded.bytes, position })
+                let range = decoded.position(asked.start)..decoded.end(asked.end);
+                Some(Opened { bytes: decoded.bytes, range })
             }
             Form::Escaped(form) => {
-                let range = escaped::stretch(bytes, at, form);
-                let text = escaped::decode(bytes, range, form)?;
-                let position = text.position(at);
-                Some(Opened { bytes: text.bytes, position })
+                let stretch = escaped::stretch(bytes, asked.start, form);
+                let text = escaped::decode(bytes, stretch, form)?;
+                let range = text.position(asked.start)..text.position(asked.end);
+                Some(Opened { bytes: text.bytes, range })
             }
         }
     }
@@ -63,12 +63,11 @@ impl Written {
 
 /// The run that `at` lies in: of a mail's part where a header says so, else what looks like one.
 fn run_around(bytes: &[u8], at: usize) -> Option<coded::Run> {
-    let is_in = |range: &Range<usize>| range.contains(&at);
     let before = bytes.get(..at)?;
     let header = before.windows(mime::BASE64.len()).rposition(|word| word.eq_ignore_ascii_case(mime::BASE64));
     let body = header.and_then(|header| mime::body(bytes, header.saturating_add(mime::BASE64.len())));
-    let announced = body.and_then(|body| coded::announced(bytes, body)).filter(|run| is_in(&run.range));
-    announced.or_else(|| coded::look(bytes, at).1.filter(|run| is_in(&run.range)))
+    let announced = body.and_then(|body| coded::announced(bytes, body)).filter(|run| run.range.contains(&at));
+    announced.or_else(|| coded::look(bytes, at, 0).1.filter(|run| run.range.contains(&at)))
 }
 
 /// The parts of a member's path: what leads to the text, its forms from the outermost to the innermost, and what is
@@ -82,11 +81,12 @@ pub fn split(path: &str) -> Option<(String, Vec<Written>, String)> {
     Some((outer.join("!/"), forms, inside.join("!/")))
 }
 
-/// Opens text within text, from the outermost form to the innermost. `at` is a place in `bytes`.
-pub fn open(bytes: &[u8], at: u64, forms: &[Written]) -> Option<Opened> {
-    let mut opened = Opened { bytes: bytes.to_vec(), position: to_usize(at) };
+/// Opens text within text, from the outermost form to the innermost. `asked` is a range of `bytes`, which start at an
+/// even offset of their content; its end may lie behind theirs.
+pub fn open(bytes: &[u8], asked: Range<u64>, forms: &[Written]) -> Option<Opened> {
+    let mut opened = Opened { bytes: bytes.to_vec(), range: to_usize(asked.start)..to_usize(asked.end) };
     for form in forms {
-        opened = form.open(&opened.bytes, opened.position)?;
+        opened = form.open(&opened.bytes, opened.range)?;
     }
     Some(opened)
 }
@@ -116,26 +116,28 @@ mod tests {
     fn text_is_opened_at_the_place_that_is_asked_for() {
         let json = TEXT.replace(' ', "\\u0020");
         let cases = [
-            ("base64", format!("x: {}\n", BASE64.encode(TEXT.as_bytes())), 3 + 28),
-            ("hex", format!("x: {}\n", HEXLOWER.encode(TEXT.as_bytes())), 3 + 42),
-            ("json-escaped", format!("x: {json}\n"), 3 + 17 + 6 + 1 + 6 + 1),
+            ("base64", format!("x: {}\n", BASE64.encode(TEXT.as_bytes())), 3 + 41, 13),
+            ("hex", format!("x: {}\n", HEXLOWER.encode(TEXT.as_bytes())), 3 + 62, 18),
+            ("json-escaped", format!("x: {json}\n"), 3 + 46, 14),
         ];
-        for (name, text, at) in cases {
-            let opened = open(text.as_bytes(), at, &[Written::named(name).unwrap()]).unwrap();
-            let rest = std::str::from_utf8(&opened.bytes[opened.position..]).unwrap();
-            let found = TEXT.ends_with(rest) && (30..TEXT.len()).contains(&rest.len());
-            assert!(found, "{name}: {rest}");
+        for (name, text, at, length) in cases {
+            for (length, expected) in [(u64::MAX, "and other words that go on"), (length, "and other")] {
+                let asked = at..u64::saturating_add(at, length);
+                let opened = open(text.as_bytes(), asked, &[Written::named(name).unwrap()]).unwrap();
+                let found = std::str::from_utf8(&opened.bytes[opened.range]).unwrap();
+                assert_eq!(found, expected, "{name} {length}");
+            }
         }
         let base64 = Written::named("base64").unwrap();
-        assert_eq!(open(b"nothing of the kind", 3, &[base64]), None);
-        assert_eq!(open(b"short", 30, &[base64]), None);
+        assert_eq!(open(b"nothing of the kind", 3..9, &[base64]), None);
+        assert_eq!(open(b"short", 30..40, &[base64]), None);
     }
 
     #[test]
     fn parts_of_mails_are_opened_whatever_they_hold() {
         let text = "\u{60a8}\u{597d} 0123456789 0123456789 0123456789 0123456789";
         let mail = format!("Content-Transfer-Encoding: BASE64\n\n{}\n", BASE64.encode(text.as_bytes()));
-        let opened = open(mail.as_bytes(), 43, &[Written::named("base64").unwrap()]).unwrap();
-        assert_eq!((opened.bytes.as_slice(), opened.position), (text.as_bytes(), 6));
+        let opened = open(mail.as_bytes(), 43..51, &[Written::named("base64").unwrap()]).unwrap();
+        assert_eq!((opened.bytes.as_slice(), opened.range), (text.as_bytes(), 6..12));
     }
 }

@@ -97,8 +97,16 @@ pub fn place(place: &Location) -> String {
     }
     match place.disk_offset {
         Some(offset) => {
-            Chain { image: &place.image, volume: "disk", offset: Some(offset), ..Chain::default() }
-                .to_string()
+            let chain =
+                Chain { image: &place.image, volume: "disk", offset: Some(offset), ..Chain::default() };
+            // Ranges that were put together are read in their order.
+            match place.pieces.split_first() {
+                Some((first, rest)) => {
+                    let rest = rest.iter().map(|piece| format!(",{}+{}", piece.disk_offset, piece.length));
+                    format!("{chain}+{}{}", first.length, rest.collect::<String>())
+                }
+                None => chain.to_string(),
+            }
         }
         None => {
             let offset = place.file_offset.filter(|_| place.state == Some(State::Container));

@@ -7,7 +7,7 @@ use super::{Disk, Engine, Options, Outside};
 use crate::content::carved::Name;
 use crate::detect::RuleFacts;
 use crate::filesystem::{Entry, EntryId, EntryNumber, EntryState, FileSystem, Layout, StreamName};
-use crate::finding::{Finding, Location, Secret};
+use crate::finding::{Finding, Location, Piece, Secret};
 use crate::io::{Backing, ReadAt, read_vec};
 use crate::leftover::{Leftover, Source};
 use crate::location::{State, escape};
@@ -135,6 +135,7 @@ impl<'a> Assembler<'a> {
                 Some(described) => described.host,
                 None => disk_offset.and_then(|offset| self.image_offset(offset)),
             },
+            pieces: if disk_offset.is_some() { pieces(candidate) } else { Vec::new() },
             image: String::new(),
         };
         let mut evidence = candidate.evidence.clone();
@@ -143,6 +144,11 @@ impl<'a> Assembler<'a> {
         evidence
             .extend(carved.map(|(name, _)| format!("in {} content that belongs to no file", name.format)));
         evidence.extend(special.map(|special| format!("lies in {}", special.phrase())));
+        if location.state == Some(State::Unallocated) && !location.pieces.is_empty() {
+            let count = location.pieces.len();
+            evidence
+                .push(format!("put together from {count} ranges of free space: what lies between is in use"));
+        }
         let entry = known.as_ref().and_then(|known| known.entry.as_ref());
         if let Some(entry) = entry.filter(|entry| entry.state == EntryState::Deleted) {
             evidence.extend(entry.notes.iter().map(|note| escape(note.as_bytes())));
@@ -368,6 +374,15 @@ fn copy_of(land: &Land, home: u64) -> Option<String> {
         None => "which holds tables of the file system now".to_owned(),
     };
     Some(format!("in the journal's copy of block {block}, {owner}"))
+}
+
+/// The ranges of the disk that a candidate lies in, where there are several.
+fn pieces(candidate: &Candidate) -> Vec<Piece> {
+    let piece = |range: &std::ops::Range<u64>| Piece {
+        disk_offset: range.start,
+        length: range.end.saturating_sub(range.start),
+    };
+    candidate.pieces.iter().map(piece).collect()
 }
 
 /// How reports call an entry.

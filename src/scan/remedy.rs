@@ -36,7 +36,7 @@ fn of_special(special: Special) -> &'static str {
             "It lies in saved memory: turn hibernation off (powercfg /h off; on Linux start once without \
              resuming), then erase free space or overwrite the swap space."
         }
-        Special::CoreDump | Special::CrashDump => {
+        Special::CoreDump | Special::CrashDump | Special::KernelDump => {
             "It lies in a memory dump: delete the dump and erase free space."
         }
         Special::ShadowCopy => {
@@ -127,6 +127,10 @@ mod tests {
                 .unwrap()
                 .contains("swapoff")
         );
+        for dump in [Special::CoreDump, Special::CrashDump, Special::KernelDump] {
+            let remedy = of(Some(State::Allocated), Some("ext4"), Some(dump), false);
+            assert!(remedy.unwrap().contains("memory dump"), "{dump:?}");
+        }
         // A deleted swap file is free space first of all.
         assert!(
             of(Some(State::Deleted), Some("ext4"), Some(Special::SwapFile), false)

@@ -17,12 +17,18 @@ pub(super) enum Special {
     CoreDump,
     /// Memory of a crashed Windows.
     CrashDump,
+    /// Memory of a crashed Linux: dumps of makedumpfile and diskdump. Those in ELF are core files.
+    KernelDump,
     /// Older blocks of the volume that Windows keeps for a shadow copy.
     ShadowCopy,
 }
 
 /// Where a swap header's signature stands: ten bytes before the end of the first page.
 const PAGE_SIZES: [u64; 5] = [4096, 8192, 16_384, 32_768, 65_536];
+
+/// Signatures of kernel dumps: makedumpfile's compressed format, its older kin of diskdump, and the flattened form
+/// in which either is sent through a pipe.
+const KERNEL_DUMPS: [&[u8]; 3] = [b"KDUMP   ", b"DISKDUMP", b"makedumpfile\0\0\0\0"];
 
 /// Offset of `e_type` in an ELF header, and the type of core files.
 const ELF_TYPE: usize = 16;
@@ -46,6 +52,7 @@ impl Special {
             Self::Hibernation => "the saved memory of a hibernated system",
             Self::CoreDump => "a core dump: the memory of a process that crashed",
             Self::CrashDump => "a crash dump: the memory of Windows",
+            Self::KernelDump => "a kernel dump: the memory of a system that crashed",
             Self::ShadowCopy => "the store of a volume shadow copy",
         }
     }
@@ -85,6 +92,9 @@ fn by_content(content: &dyn ReadAt) -> Option<Special> {
     if head.starts_with(b"PAGEDUMP") || head.starts_with(b"PAGEDU64") {
         return Some(Special::CrashDump);
     }
+    if KERNEL_DUMPS.iter().any(|signature| head.starts_with(signature)) {
+        return Some(Special::KernelDump);
+    }
     PAGE_SIZES.iter().find_map(|&page| {
         match read_vec(content, page.saturating_sub(10), 10).ok()?.as_slice() {
             b"SWAPSPACE2" | b"SWAP-SPACE" => Some(Special::SwapFile),
@@ -120,6 +130,11 @@ mod tests {
             (elf(1, [2, 0]), None),
             (elf(1, [0, 4]), None),
             (b"PAGEDU64 and more of it".to_vec(), Some(Special::CrashDump)),
+            (b"KDUMP   \x06\0\0\0 and more".to_vec(), Some(Special::KernelDump)),
+            (b"DISKDUMP and more than that".to_vec(), Some(Special::KernelDump)),
+            (b"makedumpfile\0\0\0\0\x01\0 and more".to_vec(), Some(Special::KernelDump)),
+            (b"KDUMP_KERNELVER=\"\"\n# settings".to_vec(), None),
+            (b"makedumpfile -l --message-level 1".to_vec(), None),
             (b"MDMP\x93\xa7 and more than that".to_vec(), Some(Special::CoreDump)),
             (b"short".to_vec(), None),
             (vec![0; 1 << 17], None),

@@ -4,6 +4,7 @@ use crate::filesystem::EntryId;
 use crate::finding::Secret;
 use crate::location::State;
 use crate::rules::{Severity, Verdict};
+use std::ops::Range;
 
 /// A match and its place.
 #[derive(Clone, Debug)]
@@ -18,7 +19,9 @@ pub struct Candidate {
     pub file_offset: Option<u64>,
     /// Offset of the secret on the disk.
     pub disk_offset: Option<u64>,
-    /// Length of the secret on the medium in bytes.
+    /// The ranges of the disk that it lies in, where there are several.
+    pub pieces: Vec<Range<u64>>,
+    /// Length of the secret in bytes there; of text that stands for others, of that text.
     pub length: u64,
     /// Path inside decoded content.
     pub member: Option<String>,

@@ -16,8 +16,8 @@ pub(super) const DEPTH_MAX: usize = 4;
 const NEAR: u64 = 64 << 10;
 const FAR: u64 = 1 << 20;
 /// A run that comes so close to the end of what is seen may go on there: a line that is cut is too short to
-/// count as one.
-const EDGE: usize = 128;
+/// count as one, in UTF-16 as well.
+const EDGE: usize = 256;
 /// Bytes of a member in a run that are matched.
 const MEMBER_MAX: u64 = 16 << 20;
 
@@ -38,7 +38,7 @@ pub(super) fn physical(tools: &Tools<'_>, bench: &mut Bench, disk: u64, bytes: &
         if place < done {
             continue;
         }
-        let (range, run) = coded::look(bytes, place);
+        let (range, run) = coded::look(bytes, place, disk);
         done = range.end;
         // What runs over the border of the piece shows all of itself only in its owner's content.
         if run.is_none() && range.start > 0 && range.end < bytes.len() {
@@ -47,7 +47,7 @@ pub(super) fn physical(tools: &Tools<'_>, bench: &mut Bench, disk: u64, bytes: &
         let at = (disk, bytes, place);
         let mut goes_on = false;
         bench.around(tools, at, NEAR, &mut |bench, content, position| {
-            goes_on = is_cut(content, &coded::look(content.bytes, position).0);
+            goes_on = is_cut(content, &coded::look(content.bytes, position, content.logical).0);
             if !goes_on {
                 at_position(tools, bench, content, position);
             }
@@ -73,7 +73,7 @@ pub(super) fn inside(tools: &Tools<'_>, bench: &mut Bench, content: &Content<'_>
     let mut found = Vec::new();
     places(content.bytes, search, &mut found);
     if bench.coded_depth >= DEPTH_MAX {
-        let run = found.iter().find_map(|&place| coded::look(content.bytes, place).1);
+        let run = found.iter().find_map(|&place| coded::look(content.bytes, place, content.logical).1);
         if let Some(run) = run {
             let error = Error::new(Kind::LimitExceeded, "text in text, not read any deeper");
             let cut = Cut { member: run.form.name().to_owned(), error };
@@ -91,7 +91,7 @@ pub(super) fn inside(tools: &Tools<'_>, bench: &mut Bench, content: &Content<'_>
 
 /// Handles the run at a position, if there is one; returns where it ends.
 fn at_position(tools: &Tools<'_>, bench: &mut Bench, content: &Content<'_>, position: usize) -> usize {
-    let (range, run) = coded::look(content.bytes, position);
+    let (range, run) = coded::look(content.bytes, position, content.logical);
     if let Some(run) = run.filter(|_| !mime::is_announced(content.bytes, range.start)) {
         decoded(tools, bench, content, &run);
     }
@@ -207,14 +207,26 @@ struct Within<'a> {
     decoded: &'a Decoded,
 }
 
+impl Within<'_> {
+    /// The characters with which bytes are written, in the content around the text.
+    fn outside(&self, bytes: Range<u64>) -> Option<Range<u64>> {
+        let first = self.decoded.source(to_usize(bytes.start))?;
+        let last = self.decoded.source(to_usize(bytes.end.checked_sub(1)?))?;
+        let outside = |at: usize| self.outer.logical.saturating_add(to_u64(at));
+        Some(outside(first.start)..outside(last.end))
+    }
+}
+
 impl ToDisk for Within<'_> {
     fn to_disk(&self, logical: u64) -> Option<u64> {
-        let at = self.decoded.source(to_usize(logical))?;
-        self.outer.to_disk.to_disk(self.outer.logical.saturating_add(to_u64(at)))
+        self.outer.to_disk.to_disk(self.outside(logical..logical.saturating_add(1))?.start)
     }
 
-    fn told(&self, logical: u64) -> u64 {
-        let at = self.decoded.source(to_usize(logical)).unwrap_or(0);
-        self.outer.to_disk.told(self.outer.logical.saturating_add(to_u64(at)))
+    fn told(&self, range: Range<u64>) -> Range<u64> {
+        let start = self.outer.logical;
+        self.outer.to_disk.told(self.outside(range).unwrap_or(start..start))
+    }
+    fn pieces(&self, range: Range<u64>) -> Vec<Range<u64>> {
+        self.outside(range).map(|range| self.outer.to_disk.pieces(range)).unwrap_or_default()
     }
 }

@@ -83,9 +83,14 @@ pub(super) trait ToDisk: std::fmt::Debug {
     /// The disk offset of one byte, where it has one.
     fn to_disk(&self, logical: u64) -> Option<u64>;
 
-    /// The offset that a report gives for one byte.
-    fn told(&self, logical: u64) -> u64 {
-        logical
+    /// The range that a report gives for bytes: of text that stands for others, where that text is.
+    fn told(&self, range: Range<u64>) -> Range<u64> {
+        range
+    }
+
+    /// The ranges of the disk in which bytes lie, or the text that stands for them; none where it is not all there.
+    fn pieces(&self, range: Range<u64>) -> Vec<Range<u64>> {
+        pieces(range, &|logical| self.to_disk(logical)).unwrap_or_default()
     }
 
     /// For a member of decoded content: the same byte in what the member was taken from, by that one's own
@@ -94,6 +99,24 @@ pub(super) trait ToDisk: std::fmt::Debug {
         let _ = logical;
         None
     }
+}
+
+/// The ranges in which the bytes of a range lie, each of which `to_disk` places.
+fn pieces(range: Range<u64>, to_disk: &dyn Fn(u64) -> Option<u64>) -> Option<Vec<Range<u64>>> {
+    let (first, last) = (to_disk(range.start)?, to_disk(range.end.checked_sub(1)?)?);
+    let end = last.saturating_add(1);
+    if end.checked_sub(first) == range.end.checked_sub(range.start) {
+        return Some(std::iter::once(first..end).collect());
+    }
+    let mut pieces: Vec<Range<u64>> = Vec::new();
+    for logical in range {
+        let at = to_disk(logical)?;
+        match pieces.last_mut().filter(|last| last.end == at) {
+            Some(last) => last.end = at.saturating_add(1),
+            None => pieces.push(at..at.saturating_add(1)),
+        }
+    }
+    Some(pieces)
 }
 
 /// Content that is nowhere on the disk as it is.
@@ -403,13 +426,17 @@ fn candidate(
     let secret = Secret::new(bytes.get(found.secret.clone())?);
     let start = first.saturating_add(found.secret.start.saturating_mul(width));
     let logical = content.logical.saturating_add(to_u64(start));
+    let length = to_u64(found.secret.len().saturating_mul(width));
+    let range = logical..logical.saturating_add(length);
+    let told = content.to_disk.told(range.clone());
     Some(Candidate {
         land: content.land,
         entry: content.entry,
         state: content.state,
-        file_offset: content.is_stream.then(|| content.to_disk.told(logical)),
+        file_offset: content.is_stream.then_some(told.start),
         disk_offset: content.to_disk.to_disk(logical),
-        length: to_u64(found.secret.len().saturating_mul(width)),
+        pieces: Some(content.to_disk.pieces(range)).filter(|pieces| pieces.len() > 1).unwrap_or_default(),
+        length: told.end.saturating_sub(told.start),
         member: content.member.map(str::to_owned),
         container: content.to_disk.in_container(logical).map(|(path, at)| (path.to_owned(), at)),
         decoded: content.decoded,

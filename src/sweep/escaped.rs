@@ -260,17 +260,25 @@ struct Within<'a> {
 }
 
 impl Within<'_> {
-    fn outside(&self, logical: u64) -> Option<u64> {
-        Some(self.outer.logical.saturating_add(to_u64(self.text.source(to_usize(logical))?)))
+    /// Where bytes stand in the content around the text, or their escapes.
+    fn outside(&self, bytes: Range<u64>) -> Option<Range<u64>> {
+        let first = self.text.source(to_usize(bytes.start))?;
+        let last = self.text.source(to_usize(bytes.end.checked_sub(1)?))?;
+        let outside = |at: usize| self.outer.logical.saturating_add(to_u64(at));
+        Some(outside(first.start)..outside(last.end))
     }
 }
 
 impl ToDisk for Within<'_> {
     fn to_disk(&self, logical: u64) -> Option<u64> {
-        self.outer.to_disk.to_disk(self.outside(logical)?)
+        self.outer.to_disk.to_disk(self.outside(logical..logical.saturating_add(1))?.start)
     }
 
-    fn told(&self, logical: u64) -> u64 {
-        self.outer.to_disk.told(self.outside(logical).unwrap_or(self.outer.logical))
+    fn told(&self, range: Range<u64>) -> Range<u64> {
+        let start = self.outer.logical;
+        self.outer.to_disk.told(self.outside(range).unwrap_or(start..start))
+    }
+    fn pieces(&self, range: Range<u64>) -> Vec<Range<u64>> {
+        self.outside(range).map(|range| self.outer.to_disk.pieces(range)).unwrap_or_default()
     }
 }

@@ -141,6 +141,24 @@ debugfs -w -R 'rm /medium.txt' "$work/deleted-ext2.img" 2>/dev/null
 debugfs -w -R 'rm /large.txt' "$work/deleted-ext2.img" 2>/dev/null
 pack deleted-ext2
 
+# seam: a token over the end of a free block that goes on in the next free one, behind a block in use.
+truncate -s 512K "$work/seam.img"
+mke2fs -q -F -t ext2 -b 1024 -U 6f7a1c52-0d4b-4b5e-9c39-3f6f1d1f2e11 -E hash_seed=6f7a1c52-0d4b-4b5e-9c39-3f6f1d1f2e12 "$work/seam.img"
+block() { debugfs -R 'blocks /between' "$work/seam.img" 2>/dev/null | tr -d ' \n'; }
+head -c 1024 /dev/zero | tr '\0' 'b' >"$work/between"
+debugfs -w -f - "$work/seam.img" >/dev/null 2>&1 <<END
+setb 36 4
+write $work/between between
+freeb 36 4
+END
+e2fsck -fy "$work/seam.img" >/dev/null || [ $? = 1 ]
+printf 'key = AKIAR7XQ2MZ' >"$work/one"
+printf 'K4VNW6TPA\n' >"$work/other"
+at=$(($(block) * 1024))
+dd if="$work/one" of="$work/seam.img" bs=1 seek=$((at - $(stat -c %s "$work/one"))) conv=notrunc status=none
+dd if="$work/other" of="$work/seam.img" bs=1 seek=$((at + 1024)) conv=notrunc status=none
+pack seam
+
 # unwritten: stale bytes below reserved, never written blocks, inside and past the end of a file.
 truncate -s 8M "$work/unwritten.img"
 python3 - "$work/unwritten.img" <<'PY'

@@ -1,7 +1,7 @@
 //! What file systems leave behind: volumes with a token in every such place, made by the kernel, ntfs-3g and
 //! debugfs, each beside a twin without tokens. `planted.jsonl` says where each token is.
 
-use crate::support::{fixture, image, program, scan, testdata};
+use crate::support::{fixture, image, program, scan, shown_again, testdata};
 use residue::finding::Finding;
 use residue::io::Access;
 use residue::location::{State, unescape};
@@ -337,11 +337,10 @@ fn every_reported_place_opens_again_at_the_token() {
         let scanned = scan(&folder.path().join("disk.img"), &options());
         assert!(!scanned.findings.is_empty());
         for finding in &scanned.findings {
-            let place = format!("{}+20", residue::report::words::place(&finding.place));
-            let output = program(folder.path(), &["cat", "disk.img", &place]);
+            let shown = shown_again(folder.path(), "disk.img", finding);
             let token = finding.secret_shown.clone().unwrap();
             // A record's bytes on the disk have fixups in them; the stream itself has not.
-            assert_eq!(String::from_utf8_lossy(&output.stdout), token, "{volume}: {place}: {output:?}");
+            assert_eq!(String::from_utf8_lossy(&shown), token, "{volume}: {:?}", finding.place);
         }
     }
 }
@@ -361,8 +360,14 @@ fn cat_opens_deleted_files_by_path_and_slack_behind_a_file() {
         facts.iter().find(|fact| fact["label"] == label).unwrap()["token"].as_str().unwrap().to_owned()
     };
     assert!(String::from_utf8_lossy(&gone.stdout).contains(&token("deleted directory")));
-    let slack = cat(&["--raw", "/short.txt @ 601+20"]);
-    assert_eq!(String::from_utf8_lossy(&slack.stdout), token("slack"));
+    for slack in [&["--raw", "/short.txt @ 601+20"][..], &["/short.txt @ 601+20"]] {
+        assert_eq!(String::from_utf8_lossy(&cat(slack).stdout), token("slack"));
+    }
+    // To the end of the last block, and nothing behind it; what lies in the content is that alone.
+    let behind = |place: &str| (cat(&[place]).status.code(), cat(&[place]).stdout.len());
+    assert_eq!(behind("/short.txt @ 1000"), (Some(0), 24));
+    assert_eq!(behind("/short.txt @ 1025"), (Some(2), 0));
+    assert_eq!(behind("/short.txt @ 1+5000"), (Some(2), 0));
     let reserved = cat(&["--raw", "/reserved"]);
     assert!(String::from_utf8_lossy(&reserved.stdout).contains(&token("/reserved")));
     let clean = cat(&["/reserved"]);
@@ -402,10 +407,9 @@ fn members_of_archives_open_by_path() {
     let members: Vec<_> = scanned.findings.iter().filter(|finding| finding.place.member.is_some()).collect();
     assert!(members.len() > 20, "{}", members.len());
     for finding in members {
-        let place = format!("{}+20", residue::report::words::place(&finding.place));
-        let output = program(folder.path(), &["cat", "disk.img", &place]);
+        let shown = shown_again(folder.path(), "disk.img", finding);
         let token = finding.secret_shown.clone().unwrap();
-        assert_eq!(String::from_utf8_lossy(&output.stdout), token, "{place}: {output:?}");
+        assert_eq!(String::from_utf8_lossy(&shown), token, "{:?}", finding.place);
     }
     let path =
         scanned.findings.iter().find_map(|f| f.place.member.as_ref().and(f.place.path.clone())).unwrap();
@@ -413,6 +417,33 @@ fn members_of_archives_open_by_path() {
         let output = program(folder.path(), &["cat", "disk.img", &wrong]);
         assert_eq!((output.status.code(), output.stdout.len()), (Some(2), 0), "{wrong}: {output:?}");
     }
+}
+
+#[test]
+fn a_token_over_two_ranges_of_free_space_is_told_with_both_and_opens_whole() {
+    let folder = TempDir::new().unwrap();
+    let disk = fixture("ext4/seam.img");
+    fs::write(folder.path().join("disk.img"), &disk).unwrap();
+    let scanned = scan(&folder.path().join("disk.img"), &options());
+    let [finding] = scanned.findings.as_slice() else { panic!("{:?}", scanned.findings) };
+    let token = "AKIAR7XQ2MZK4VNW6TPA";
+    assert_eq!(finding.secret_shown.as_deref(), Some(token));
+    let place = &finding.place;
+    assert_eq!((place.state, finding.length), (Some(State::Unallocated), Some(20)));
+    let pieces: Vec<_> = place
+        .pieces
+        .iter()
+        .flat_map(|piece| &disk[piece.disk_offset as usize..][..piece.length as usize])
+        .copied()
+        .collect();
+    assert_eq!((place.pieces.len(), pieces.as_slice()), (2, token.as_bytes()));
+    assert_eq!(place.disk_offset, Some(place.pieces[0].disk_offset));
+    assert!(
+        finding.evidence.iter().any(|line| line.contains("2 ranges of free space")),
+        "{:?}",
+        finding.evidence
+    );
+    assert_eq!(shown_again(folder.path(), "disk.img", finding), token.as_bytes());
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! What mails hold in parts of Base64 is found whatever it is: text that does not start in ASCII, text in UTF-16,
 //! archives of any length, in files and in what is left of them.
 
-use crate::support::{Scanned, fixture, found, image, scan, tokens_only};
+use crate::support::{Scanned, fixture, found, image, scan, shown_again, tokens_only};
 use std::collections::BTreeSet;
 use std::sync::OnceLock;
 
@@ -49,12 +49,21 @@ fn text_is_told_by_where_it_stands_on_the_disk() {
     let text = |member: &str| member == "base64";
     let places =
         planted().findings.iter().filter(|finding| finding.place.member.as_deref().is_some_and(text));
+    let folder = tempfile::TempDir::new().unwrap();
+    std::fs::write(folder.path().join("disk.img"), &bytes).unwrap();
     let mut count = 0;
     for finding in places {
+        let secret = finding.secret_shown.as_deref().unwrap();
         let at = finding.place.disk_offset.unwrap() as usize;
-        // The group of four characters in which the secret starts.
-        let group = data_encoding::BASE64.decode(&bytes[at..at + 4]).unwrap();
-        assert!(group.contains(&b'A'), "{:?}: {group:?}", finding.place);
+        let text = &bytes[at..][..finding.length.unwrap() as usize];
+        let mut shown = shown_again(folder.path(), "disk.img", finding);
+        // No more characters than hold a bit of it, in lines or not.
+        let characters = text.iter().filter(|byte| !byte.is_ascii_whitespace()).count();
+        let fewest = (shown.len() * 8).div_ceil(6);
+        assert!((fewest..=fewest + 1).contains(&characters), "{:?}: {characters}", finding.place);
+        // One of them is in UTF-16.
+        shown.retain(|&byte| byte != 0);
+        assert_eq!(shown, secret.as_bytes(), "{:?}", finding.place);
         count += 1;
     }
     assert_eq!(count, 8);

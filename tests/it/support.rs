@@ -137,6 +137,19 @@ pub(crate) fn program(directory: &Path, arguments: &[&str]) -> Output {
         .unwrap()
 }
 
+/// What `residue cat` shows of a finding's place as reports print it, of as many bytes as it is long.
+pub(crate) fn shown_again(directory: &Path, image: &str, finding: &Finding) -> Vec<u8> {
+    let mut place = report::words::place(&finding.place);
+    // Where there are several ranges, each has its length.
+    let (_, range) = place.rsplit_once(" @ ").unwrap();
+    if !range.contains('+') {
+        place = format!("{place}+{}", finding.length.unwrap());
+    }
+    let output = program(directory, &["cat", image, &place]);
+    assert!(output.status.success(), "{place}: {output:?}");
+    output.stdout
+}
+
 /// The file system of a volume in memory.
 pub(crate) fn opened(bytes: Vec<u8>) -> Arc<dyn FileSystem> {
     opened_volume(&(Arc::new(bytes) as Arc<dyn ReadAt>))
