@@ -5,9 +5,10 @@
 //! innermost file. What exists only decoded (compressed clusters) is swept at addresses of its own, far behind
 //! the disk's end.
 
-use super::disk::{Disk, OpenVolume, content, is_understood};
+use super::disk::{self, Disk, OpenVolume, is_understood};
 use super::outside::Shifted;
 use crate::container::{self, Image, OpenOptions, Unresolved};
+use crate::content;
 use crate::coverage::{Gap, GapKind};
 use crate::error::{Error, Kind, Result};
 use crate::filesystem::{DataRun, Entry, FileSystem, Layout, Place, Recognised, StreamName};
@@ -141,13 +142,21 @@ fn look(outer: &OpenVolume, filesystem: &dyn FileSystem, entry: Entry) -> Option
         }
         _ => read_vec(filesystem.open(&entry, &StreamName::Data).ok()?.as_ref(), 0, HEAD).ok()?,
     };
-    let format = SIGNATURES.iter().find(|(at, magic, _)| {
-        at.checked_add(magic.len()).and_then(|end| head.get(*at..end)) == Some(*magic)
-    })?;
+    let format = image_format(&head)?;
     let path = filesystem.paths(entry.id).ok()?.all.into_iter().next();
     let path = path.map_or_else(|| format!("inode:{}", entry.id.0), |path| escape(&path));
     let name = format!("{}:{}", outer.volume.name, layer_name(&path));
-    Some(Found { entry, name, path, format: format.2 })
+    Some(Found { entry, name, path, format })
+}
+
+/// What a file that starts with `head` may be. A file system that is decoded like an archive (squashfs) is no disk.
+fn image_format(head: &[u8]) -> Option<&'static str> {
+    let (at, _, format) = SIGNATURES.iter().find(|(at, magic, _)| {
+        at.checked_add(magic.len()).and_then(|end| head.get(*at..end)) == Some(*magic)
+    })?;
+    let start = head.get(..content::HEAD).unwrap_or(head);
+    let is_decoded = *at == 0 && *format == "raw" && content::recognise(start).is_some();
+    (!is_decoded).then_some(*format)
 }
 
 /// What an image in a file came to.
@@ -170,14 +179,14 @@ fn open_one(outer: &OpenVolume, found: &Found, base: u64) -> Result<Option<Opene
     let inner: Vec<&Volume> = tiling.volumes.iter().chain(&tiling.logical).collect();
     let readers = inner.iter().map(|volume| {
         let reader: Arc<dyn ReadAt> = Arc::new(VolumeReader::new(bytes.clone(), (*volume).clone()));
-        let content = content(&reader, volume);
+        let content = disk::content(&reader, volume);
         (reader, content)
     });
     let readers: Vec<_> = readers.collect();
     if image.facts().format == "raw" {
         match readers.first() {
             Some((_, Recognised::Opaque { facts, error })) if tiling.scheme == "none" => {
-                return Err(Error::new(error.kind(), format!("{}: {error}", facts.kind)));
+                return Err(Error::new(error.kind(), format!("{}: {}", facts.kind, error.message())));
             }
             _ if !readers.iter().any(|(_, content)| is_understood(content)) => return Ok(None),
             _ => {}

@@ -286,6 +286,18 @@ fn files_of_squashfs_are_those_that_were_packed() {
 }
 
 #[test]
+fn squashfs_in_a_file_is_no_disk_and_has_one_gap_where_it_is_not_decoded() {
+    for (form, expected) in [("gzip", None), ("lzo", Some("unsupported: squashfs: packed with LZO"))] {
+        let mut image = fixture(&format!("content/squashfs/{form}.squashfs"));
+        // Disks are looked for in files of some length only.
+        image.resize(128 << 10, 0);
+        let scanned = scan_file("app.snap", &image);
+        let gaps: Vec<_> = scanned.gaps.iter().map(|gap| gap.reason.as_str()).collect();
+        assert_eq!(gaps, Vec::from_iter(expected), "{form}");
+    }
+}
+
+#[test]
 fn damage_to_squashfs_costs_what_it_hits_and_is_said() {
     for form in SQUASHFS {
         let image = fixture(&format!("content/squashfs/{form}.squashfs"));
