@@ -1,7 +1,7 @@
 //! An opened disk: container, volumes, and what each volume holds.
 
 use super::Options;
-use super::nested::{self, Decoded};
+use super::nested::{self, Decoded, Unpacked};
 use crate::container::{self, DirectoryImage, Image, Unresolved};
 use crate::coverage::Gap;
 use crate::error::{Error, Kind, Result};
@@ -29,6 +29,8 @@ pub struct Disk {
     pub nested: Vec<Decoded>,
     /// Disk images in files that were not opened or not read whole.
     pub nested_gaps: Vec<Gap>,
+    /// Compressed files that are open as disks, and not decoded besides.
+    pub unpacked: Vec<Unpacked>,
 }
 
 /// A volume and what it holds.
@@ -50,7 +52,7 @@ pub struct OpenVolume {
 /// When the file cannot be read or the container refuses; damage further in is part of the disk.
 pub fn open(path: &Path, options: &Options) -> Result<Disk> {
     let mut disk = open_outer(path, options)?;
-    nested::open(&mut disk);
+    nested::open(&mut disk, options);
     Ok(disk)
 }
 
@@ -77,7 +79,7 @@ pub(super) fn open_outer(path: &Path, options: &Options) -> Result<Disk> {
     let volumes =
         tiling.volumes.iter().chain(&tiling.logical).map(|volume| open_volume(&bytes, volume)).collect();
     let stored_size = image.sources().iter().map(|source| source.size()).fold(0, u64::saturating_add);
-    Ok(Disk { image, stored_size, tiling, volumes, nested: Vec::new(), nested_gaps: Vec::new() })
+    Ok(Disk::new(image, stored_size, tiling, volumes))
 }
 
 /// Opens a directory as a logical source: its files, without a disk below them.
@@ -92,7 +94,7 @@ fn open_directory(path: &Path) -> Result<Disk> {
     let tiling = Tiling { scheme: "none", sector_size: 512, volumes: vec![volume], ..Tiling::default() };
     let stored_size = tree.size();
     let image = Arc::new(DirectoryImage::new(tree));
-    Ok(Disk { image, stored_size, tiling, volumes, nested: Vec::new(), nested_gaps: Vec::new() })
+    Ok(Disk::new(image, stored_size, tiling, volumes))
 }
 
 fn open_volume(disk: &Arc<dyn ReadAt>, volume: &Volume) -> OpenVolume {
@@ -202,18 +204,26 @@ impl OpenVolume {
 }
 
 impl Disk {
+    /// A disk whose files are not looked at yet.
+    fn new(image: Arc<dyn Image>, stored_size: u64, tiling: Tiling, volumes: Vec<OpenVolume>) -> Self {
+        let (nested, nested_gaps, unpacked) = (Vec::new(), Vec::new(), Vec::new());
+        Self { image, stored_size, tiling, volumes, nested, nested_gaps, unpacked }
+    }
+
     /// The volumes as the sweep takes them, without owners yet.
     pub(super) fn lands(&self) -> Vec<Land> {
-        self.volumes
-            .iter()
-            .map(|volume| Land {
+        let lands = self.volumes.iter().enumerate().map(|(index, volume)| {
+            let opened = self.unpacked.iter().filter(|unpacked| unpacked.volume == index);
+            Land {
                 volume: volume.volume.clone(),
                 reader: volume.reader.clone(),
                 filesystem: volume.filesystem().cloned(),
                 map: None,
                 state: volume.state(),
                 outside: self.image.is_logical(),
-            })
-            .collect()
+                opened: opened.map(|unpacked| (unpacked.entry, unpacked.stream)).collect(),
+            }
+        });
+        lands.collect()
     }
 }
