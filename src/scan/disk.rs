@@ -196,6 +196,7 @@ impl OpenVolume {
     fn state(&self) -> Option<State> {
         match (&self.content, &self.volume.kind) {
             (Recognised::Plain(facts), _) if facts.kind == "swap" => Some(State::Swap),
+            (Recognised::Plain(facts), _) if facts.kind == "ext4 journal" => Some(State::Journal),
             (_, VolumeKind::Gap) => Some(State::Unpartitioned),
             (_, VolumeKind::Table) => Some(State::Metadata),
             _ => None,
