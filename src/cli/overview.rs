@@ -3,6 +3,7 @@
 use super::exit::Exit;
 use crate::location::harmless;
 use crate::record::{ExitReason, Summary};
+use crate::report::words;
 
 /// Severities that have a column.
 const SEVERITIES: [&str; 5] = ["critical", "high", "medium", "low", "info"];
@@ -10,7 +11,8 @@ const SEVERITIES: [&str; 5] = ["critical", "high", "medium", "low", "info"];
 /// One line an image, and how many ended how.
 #[derive(Debug, Default)]
 pub(super) struct Overview {
-    rows: Vec<(Exit, String)>,
+    /// How each image ended: exit, verdict, the rest of its line.
+    rows: Vec<(Exit, String, String)>,
     counts: [usize; 4],
 }
 
@@ -32,8 +34,10 @@ impl Overview {
         };
         let counts: String = SEVERITIES.iter().map(count).collect();
         let error = summary.error.as_deref().map(|error| format!(": {error}")).unwrap_or_default();
-        let row = format!("{verdict:<10}{counts}  {}{error}", summary.image);
-        self.rows.push((summary.exit_reason.into(), harmless(&row).into_owned()));
+        let but = words::reservations(summary).map(|but| format!(", {but}")).unwrap_or_default();
+        let row = format!("{counts}  {}{error}", summary.image);
+        let row = harmless(&row).into_owned();
+        self.rows.push((summary.exit_reason.into(), format!("{verdict}{but}"), row));
     }
 
     /// The table, the worst first; nothing for a single image.
@@ -41,11 +45,12 @@ impl Overview {
         if self.rows.len() < 2 {
             return Vec::new();
         }
-        self.rows.sort_by_key(|(exit, _)| std::cmp::Reverse(*exit));
+        self.rows.sort_by_key(|(exit, ..)| std::cmp::Reverse(*exit));
+        let width = self.rows.iter().map(|(_, verdict, _)| verdict.len()).fold(10, usize::max);
         let [clean, findings, incomplete, unread] = self.counts;
         let heads: String = SEVERITIES.iter().map(|name| format!(" {name:>8}")).collect();
-        let mut lines = vec![format!("{:<10}{heads}  image", "verdict")];
-        lines.extend(self.rows.into_iter().map(|(_, row)| row));
+        let mut lines = vec![format!("{:<width$}{heads}  image", "verdict")];
+        lines.extend(self.rows.into_iter().map(|(_, verdict, row)| format!("{verdict:<width$}{row}")));
         lines.push(format!(
             "{} images: {clean} clean, {findings} with findings, {incomplete} incomplete, {unread} not read",
             clean.saturating_add(findings).saturating_add(incomplete).saturating_add(unread)
@@ -68,7 +73,8 @@ mod tests {
             by_severity: [("high".to_owned(), 3)].into(),
             ..Summary::default()
         };
-        overview.add(&summary("a", ExitReason::Clean, None));
+        let gaps = [("limited".to_owned(), 4)].into();
+        overview.add(&Summary { gaps, ..summary("a", ExitReason::Clean, None) });
         overview.add(&summary("b", ExitReason::Unreadable, Some("the file is empty")));
         overview.add(&summary("c", ExitReason::Findings, None));
         let lines = overview.lines();
@@ -79,6 +85,7 @@ mod tests {
             lines[1]
         );
         assert!(lines[2].starts_with("findings") && lines[2].contains(" 3 "), "{}", lines[2]);
+        assert!(lines[3].starts_with("clean, 4 limits ") && lines[3].ends_with("  a"), "{}", lines[3]);
         assert_eq!(lines[4], "3 images: 1 clean, 1 with findings, 0 incomplete, 1 not read");
     }
 }

@@ -29,6 +29,7 @@ mod wrapped;
 
 pub use directory::DirectoryImage;
 pub use options::{Chain, OpenOptions, Spool, Unresolved};
+pub use wrapped::{compression, unpack, unpacked_head};
 
 use crate::error::{Error, Kind, Result};
 use crate::io::ReadAt;

@@ -235,6 +235,7 @@ pub const FILE_SYSTEMS: &[Kind] = &[
     recognise::luks::KIND,
     recognise::bitlocker::KIND,
     ntfs::KIND,
+    recognise::ext_journal::KIND,
     ext4::KIND,
     fat::KIND,
     recognise::swap::KIND,

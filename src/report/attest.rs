@@ -1,7 +1,7 @@
 //! An in-toto statement (version 1) with a test-result predicate (version 0.1): the verdict, the rule set and
 //! the coverage, bound to the SHA-256 of the image file, ready to be signed.
 
-use super::{Format, Output, Report, Settings, failed, write_line};
+use super::{Format, Output, Report, Settings, failed, words, write_line};
 use crate::error::{Error, Kind, Result};
 use crate::leftover::CheckState;
 use crate::record::{ExitReason, Header, Record, Summary};
@@ -76,6 +76,7 @@ fn statement(header: &Header, summary: &Summary) -> Result<Value> {
             "residue": {
                 "version": header.version,
                 "exit_reason": summary.exit_reason,
+                "verdict": words::decision(summary),
                 "fail_on": summary.fail_on,
                 "failing": summary.failing,
                 "unchecked": summary.unchecked,

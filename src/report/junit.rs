@@ -27,6 +27,8 @@ struct Suite<'a> {
     failures: u64,
     skipped: u64,
     error: Option<String>,
+    /// What keeps the case that everything was read from being passed without being an error.
+    limits: Option<String>,
 }
 
 /// A test case.
@@ -76,14 +78,19 @@ impl Junit {
             ExitReason::Incomplete | ExitReason::Unreadable => Some(words::decision(summary)),
             ExitReason::Clean | ExitReason::Findings => None,
         };
+        let limits = error.is_none().then(|| words::reservations(summary)).flatten();
         let number = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
         let image = harmless(&summary.image);
         let suite = Suite {
             name: &image,
             tests: findings.saturating_add(number(checks.len())).saturating_add(1),
             failures: summary.failing,
-            skipped: findings.saturating_sub(summary.failing).saturating_add(number(not_evaluated)),
+            skipped: findings
+                .saturating_sub(summary.failing)
+                .saturating_add(number(not_evaluated))
+                .saturating_add(u64::from(limits.is_some())),
             error,
+            limits,
         };
         self.render(&suite)?;
         for outcome in checks {

@@ -157,6 +157,21 @@ fn seconds_of(time: &str) -> String {
     }
 }
 
+/// What a verdict of a scan that counts as complete leaves out: work cut short by limits, gaps that the caller accepts.
+/// Nothing where there is none of it.
+pub fn reservations(summary: &Summary) -> Option<String> {
+    let (missing, not_made) = summary.missing_checks();
+    let of = |kind: &str| summary.gaps.get(kind).copied().unwrap_or(0);
+    let limits = of("limited").saturating_add(not_made);
+    let gaps = ["unread", "opaque", "damaged"].into_iter().map(of).fold(missing, u64::saturating_add);
+    // Where they are not accepted they make a scan incomplete, and are in its verdict.
+    let is_complete = matches!(summary.exit_reason, ExitReason::Clean | ExitReason::Findings);
+    let limits = (limits > 0).then(|| count(limits, "limit"));
+    let gaps = (gaps > 0 && is_complete).then(|| format!("{} accepted", count(gaps, "gap")));
+    let parts: Vec<String> = limits.into_iter().chain(gaps).collect();
+    (!parts.is_empty() && summary.exit_reason != ExitReason::Unreadable).then(|| parts.join(", "))
+}
+
 /// The verdict on an image in one sentence: may it leave?
 pub fn decision(summary: &Summary) -> String {
     let threshold = match summary.fail_on.map_or("info", severity) {
@@ -167,16 +182,17 @@ pub fn decision(summary: &Summary) -> String {
         0 => format!("no finding that is {threshold}"),
         some => format!("{} {threshold}", count(some, "finding")),
     };
+    let but = reservations(summary).map(|but| format!(", {but}")).unwrap_or_default();
     match summary.exit_reason {
-        ExitReason::Clean => format!("CLEAN: {failing}"),
-        ExitReason::Findings => format!("DO NOT RELEASE: {failing}"),
+        ExitReason::Clean => format!("CLEAN{but}: {failing}"),
+        ExitReason::Findings => format!("DO NOT RELEASE{but}: {failing}"),
         ExitReason::Incomplete => {
             let gaps = summary.coverage.unread > 0 || !summary.gaps.is_empty();
             let read = (gaps || summary.unchecked == 0).then(|| "not everything could be read".to_owned());
             let made = (summary.unchecked > 0)
                 .then(|| format!("{} could not be made", count(summary.unchecked, "check")));
             let parts: Vec<String> = read.into_iter().chain(made).collect();
-            format!("INCOMPLETE: {failing}, but {}", parts.join(" and "))
+            format!("INCOMPLETE{but}: {failing}, but {}", parts.join(" and "))
         }
         ExitReason::Unreadable => {
             let error = summary.error.as_deref().unwrap_or("nothing of the image could be read");
@@ -241,6 +257,35 @@ mod tests {
         }
         assert_eq!(count(1, "finding"), "1 finding");
         assert_eq!(count(1_234_567, "finding"), "1,234,567 findings");
+    }
+
+    #[test]
+    fn a_verdict_says_what_was_cut_short_and_what_was_accepted() {
+        let cases = [
+            (ExitReason::Clean, &[][..], "CLEAN: no finding that is medium or above"),
+            (ExitReason::Clean, &[("limited", 4)], "CLEAN, 4 limits: no finding that is medium or above"),
+            (
+                ExitReason::Clean,
+                &[("limited", 1), ("opaque", 2)],
+                "CLEAN, 1 limit, 2 gaps accepted: no finding that is medium or above",
+            ),
+            (
+                ExitReason::Findings,
+                &[("limited", 2)],
+                "DO NOT RELEASE, 2 limits: no finding that is medium or above",
+            ),
+            (
+                ExitReason::Incomplete,
+                &[("limited", 1), ("unread", 1)],
+                "INCOMPLETE, 1 limit: no finding that is medium or above, but not everything could be read",
+            ),
+        ];
+        for (exit_reason, gaps, expected) in cases {
+            let gaps = gaps.iter().map(|&(kind, number)| (kind.to_owned(), number)).collect();
+            let summary =
+                Summary { exit_reason, gaps, fail_on: Some(Severity::Medium), ..Summary::default() };
+            assert_eq!(decision(&summary), expected);
+        }
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! An opened disk: container, volumes, and what each volume holds.
 
 use super::Options;
-use super::nested::{self, Decoded};
+use super::nested::{self, Decoded, Unpacked};
 use crate::container::{self, DirectoryImage, Image, Unresolved};
 use crate::content::{HEAD, carved};
 use crate::coverage::Gap;
@@ -31,6 +31,8 @@ pub struct Disk {
     pub nested: Vec<Decoded>,
     /// Disk images in files that were not opened or not read whole.
     pub nested_gaps: Vec<Gap>,
+    /// Compressed files that are open as disks, and not decoded besides.
+    pub unpacked: Vec<Unpacked>,
 }
 
 /// A volume and what it holds.
@@ -52,7 +54,7 @@ pub struct OpenVolume {
 /// When the file cannot be read or the container refuses; damage further in is part of the disk.
 pub fn open(path: &Path, options: &Options) -> Result<Disk> {
     let mut disk = open_outer(path, options)?;
-    nested::open(&mut disk);
+    nested::open(&mut disk, options);
     Ok(disk)
 }
 
@@ -79,7 +81,7 @@ pub(super) fn open_outer(path: &Path, options: &Options) -> Result<Disk> {
     let volumes =
         tiling.volumes.iter().chain(&tiling.logical).map(|volume| open_volume(&bytes, volume)).collect();
     let stored_size = image.sources().iter().map(|source| source.size()).fold(0, u64::saturating_add);
-    Ok(Disk { image, stored_size, tiling, volumes, nested: Vec::new(), nested_gaps: Vec::new() })
+    Ok(Disk::new(image, stored_size, tiling, volumes))
 }
 
 /// Opens a directory as a logical source: its files, without a disk below them.
@@ -94,7 +96,7 @@ fn open_directory(path: &Path) -> Result<Disk> {
     let tiling = Tiling { scheme: "none", sector_size: 512, volumes: vec![volume], ..Tiling::default() };
     let stored_size = tree.size();
     let image = Arc::new(DirectoryImage::new(tree));
-    Ok(Disk { image, stored_size, tiling, volumes, nested: Vec::new(), nested_gaps: Vec::new() })
+    Ok(Disk::new(image, stored_size, tiling, volumes))
 }
 
 fn open_volume(disk: &Arc<dyn ReadAt>, volume: &Volume) -> OpenVolume {
@@ -196,6 +198,7 @@ impl OpenVolume {
     fn state(&self) -> Option<State> {
         match (&self.content, &self.volume.kind) {
             (Recognised::Plain(facts), _) if facts.kind == "swap" => Some(State::Swap),
+            (Recognised::Plain(facts), _) if facts.kind == "ext4 journal" => Some(State::Journal),
             (_, VolumeKind::Gap) => Some(State::Unpartitioned),
             (_, VolumeKind::Table) => Some(State::Metadata),
             _ => None,
@@ -204,6 +207,12 @@ impl OpenVolume {
 }
 
 impl Disk {
+    /// A disk whose files are not looked at yet.
+    fn new(image: Arc<dyn Image>, stored_size: u64, tiling: Tiling, volumes: Vec<OpenVolume>) -> Self {
+        let (nested, nested_gaps, unpacked) = (Vec::new(), Vec::new(), Vec::new());
+        Self { image, stored_size, tiling, volumes, nested, nested_gaps, unpacked }
+    }
+
     /// What no file owns from one place on: the range that it lies in, and in a file system all free space behind it.
     /// `at` is an offset in the volume called `volume`, or on the disk; of several volumes of one name (the gaps of a
     /// disk image in a file) the one counts where content starts there. `None` where there is no such place.
@@ -239,16 +248,18 @@ impl Disk {
 
     /// The volumes as the sweep takes them, without owners yet.
     pub(super) fn lands(&self) -> Vec<Land> {
-        self.volumes
-            .iter()
-            .map(|volume| Land {
+        let lands = self.volumes.iter().enumerate().map(|(index, volume)| {
+            let opened = self.unpacked.iter().filter(|unpacked| unpacked.volume == index);
+            Land {
                 volume: volume.volume.clone(),
                 reader: volume.reader.clone(),
                 filesystem: volume.filesystem().cloned(),
                 map: None,
                 state: volume.state(),
                 outside: self.image.is_logical(),
-            })
-            .collect()
+                opened: opened.map(|unpacked| (unpacked.entry, unpacked.stream)).collect(),
+            }
+        });
+        lands.collect()
     }
 }

@@ -19,7 +19,7 @@ mod verify;
 use outside::Outside;
 
 pub use disk::{Disk, OpenVolume, open};
-pub use nested::Decoded;
+pub use nested::{Decoded, Unpacked};
 pub use options::{Observer, Options, Silent};
 
 use crate::content::carved::Name;
@@ -212,7 +212,7 @@ fn begin(engine: &Engine, disk: &mut Disk, options: &Options) -> Ahead {
     let (is_open, mut ahead) = (AtomicBool::new(false), Ahead::default());
     rayon::join(
         || {
-            nested::open(disk);
+            nested::open(disk, options);
             is_open.store(true, Ordering::Relaxed);
         },
         || sweep::ahead(bytes.as_ref(), options.unit, &engine.prefilter, &is_open, &mut ahead),

@@ -108,6 +108,7 @@ impl Outside {
                 map: None,
                 state: Some(State::Container),
                 outside: true,
+                opened: Vec::new(),
             }
         })
     }
@@ -183,7 +184,7 @@ impl What {
 
     fn swept(&self) -> Arc<dyn ReadAt> {
         match self {
-            Self::Residual(residual) => Arc::new(Remaining { residual: residual.clone() }),
+            Self::Residual(residual) => remaining(residual.clone()),
             Self::Snapshot(snapshot) => Arc::clone(&snapshot.unshown),
         }
     }
@@ -254,7 +255,10 @@ fn stored(bytes: &dyn ReadAt, offset: u64) -> Option<u64> {
 }
 
 /// Bytes that are holes.
-fn holes(bytes: &dyn ReadAt) -> Result<u64> {
+///
+/// # Errors
+/// When the source cannot say.
+pub(super) fn holes(bytes: &dyn ReadAt) -> Result<u64> {
     let (mut at, mut holes) = (0, 0u64);
     while at < bytes.size() {
         let extent = bytes.map(at, bytes.size().saturating_sub(at))?;
@@ -265,6 +269,11 @@ fn holes(bytes: &dyn ReadAt) -> Result<u64> {
         at = at.saturating_add(length);
     }
     Ok(holes)
+}
+
+/// The file of `residual`, with holes in place of everything but the remains.
+pub(super) fn remaining(residual: Residual) -> Arc<dyn ReadAt> {
+    Arc::new(Remaining { residual })
 }
 
 /// A file of which only the remains count; the rest is holes.

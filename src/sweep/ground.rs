@@ -1,5 +1,6 @@
 //! What lies where on the disk: volumes with their owners, found by disk offset.
 
+use super::Encoded;
 use crate::filesystem::{EntryId, FileSystem};
 use crate::io::ReadAt;
 use crate::location::State;
@@ -24,6 +25,8 @@ pub struct Land {
     /// Whether it is no part of a disk: a container's own bytes, whose places count from behind the disk's end
     /// on, or a tree of files. Such places mean nothing to a reader of the report.
     pub outside: bool,
+    /// Streams, by entry and index, that are lands of their own once decoded, and not decoded besides.
+    pub opened: Vec<(EntryId, u16)>,
 }
 
 impl Land {
@@ -132,6 +135,11 @@ impl Ground {
             stretches = lay_over(&stretches, over.collect());
         }
         Self { lands, stretches }
+    }
+
+    /// Whether a stream is a land of its own once decoded.
+    pub(super) fn is_opened(&self, item: &Encoded) -> bool {
+        self.lands.get(item.land).is_some_and(|land| land.opened.contains(&(item.entry, item.stream)))
     }
 
     /// How gaps call an entry whose path is not known.

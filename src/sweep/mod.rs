@@ -246,6 +246,7 @@ pub fn sweep(
     // A unit that was swept twice has told of its files twice.
     queue.sort_by_key(|item| (item.land, item.entry, item.stream));
     queue.dedup_by_key(|item| (item.land, item.entry, item.stream));
+    queue.retain(|item| !ground.is_opened(item));
     for batch in queue.chunks(DECODED_BATCH) {
         let mut order: Vec<usize> = (0..batch.len()).collect();
         order.sort_by_key(|&index| batch.get(index).map(Encoded::turn));

@@ -5,7 +5,7 @@ a file system leaves behind, its twin without tokens, and where each token is.
 The kernel writes, removes, truncates and renames; debugfs makes the file in pieces and says which blocks are whose;
 what no program writes any more (slack, bytes below reserved blocks) is put there by offset. Needs root, loop mounts,
 e2fsprogs, util-linux and zstd. Run it in this folder."""
-import json, os, re, shutil, struct, sys, tempfile
+import json, os, re, shutil, struct, subprocess, sys, tempfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, '..'))
@@ -210,6 +210,10 @@ def inline():
 
 
 make('planted')
+# Packed otherwise as well: as a disk image in a compressed file.
+plain = subprocess.run(['zstd', '-dc', HERE + '/planted.img.zst'], check=True, capture_output=True).stdout
+with open(HERE + '/planted.img.xz', 'wb') as file:
+    subprocess.run(['xz', '-9', '-c'], input=plain, stdout=file, check=True)
 overwritten()
 inline()
 PLANTING.planted = False

@@ -39,6 +39,7 @@ u=11111111-2222-3333-4444-555555555555
 head_of() { truncate -s "${2:-256k}" "$1"; keep "$1"; }
 truncate -s 1M swap.raw; mkswap -q -U $u -L auslagern swap.raw 2> /dev/null; head_of swap.raw
 truncate -s 1M swap-64k.raw; mkswap -q -p 65536 -U $u swap-64k.raw 2> /dev/null; head_of swap-64k.raw
+truncate -s 4M ext-journal.raw; mke2fs -q -F -O journal_dev -b 4096 -L log -U $u ext-journal.raw 4096k; keep ext-journal.raw
 truncate -s 2M fat12.raw; mkfs.fat -F 12 -i 1234abcd -n ESP fat12.raw > /dev/null; head_of fat12.raw
 truncate -s 16M fat16.raw; mkfs.fat -F 16 -i 1234abcd fat16.raw > /dev/null; head_of fat16.raw
 truncate -s 64M fat32.raw; mkfs.fat -F 32 -i 1234abcd -n DATA fat32.raw > /dev/null; head_of fat32.raw

@@ -7,7 +7,7 @@ use residue::coverage::GapKind;
 use residue::error::Kind;
 use residue::scan::Options;
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::Read as _;
+use std::io::{Read as _, Write as _};
 use std::sync::OnceLock;
 use std::time::Duration;
 
@@ -286,6 +286,18 @@ fn files_of_squashfs_are_those_that_were_packed() {
 }
 
 #[test]
+fn squashfs_in_a_file_is_no_disk_and_has_one_gap_where_it_is_not_decoded() {
+    for (form, expected) in [("gzip", None), ("lzo", Some("unsupported: squashfs: packed with LZO"))] {
+        let mut image = fixture(&format!("content/squashfs/{form}.squashfs"));
+        // Disks are looked for in files of some length only.
+        image.resize(128 << 10, 0);
+        let scanned = scan_file("app.snap", &image);
+        let gaps: Vec<_> = scanned.gaps.iter().map(|gap| gap.reason.as_str()).collect();
+        assert_eq!(gaps, Vec::from_iter(expected), "{form}");
+    }
+}
+
+#[test]
 fn damage_to_squashfs_costs_what_it_hits_and_is_said() {
     for form in SQUASHFS {
         let image = fixture(&format!("content/squashfs/{form}.squashfs"));
@@ -464,4 +476,91 @@ fn a_key_whose_coded_text_a_rule_knows_is_told_once() {
     let scanned = scan(file.path(), &Options { all_verdicts: true, ..Options::default() });
     let rules: Vec<_> = scanned.findings.iter().map(|finding| finding.rule.as_str()).collect();
     assert_eq!(rules, ["base64-private-key"]);
+}
+
+/// A PDF with one object for each stream: what its dictionary says, and its bytes.
+fn pdf(streams: &[(&str, Vec<u8>)]) -> Vec<u8> {
+    let mut pdf = b"%PDF-1.5\n".to_vec();
+    for (number, (dictionary, bytes)) in (1..).zip(streams) {
+        pdf.extend(format!("{number} 0 obj\n<< {dictionary} /Length {} >>\nstream\n", bytes.len()).bytes());
+        pdf.extend(bytes);
+        pdf.extend(b"\nendstream\nendobj\n");
+    }
+    pdf
+}
+
+#[test]
+fn streams_of_pdf_are_read_through_lzw_and_predictors() {
+    let token = |end: &str| format!("AKIAQ3EGUXJ5WZP7L{end}");
+    let text = |end: &str| format!("{:>9} key {} end {:>9}", "", token(end), "").into_bytes();
+    let deflated = |bytes: &[u8]| {
+        let mut encoder = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::best());
+        encoder.write_all(bytes).unwrap();
+        encoder.finish().unwrap()
+    };
+    let lzw = |bytes: &[u8], early: bool| {
+        let order = weezl::BitOrder::Msb;
+        let mut encoder = match early {
+            true => weezl::encode::Encoder::with_tiff_size_switch(order, 8),
+            false => weezl::encode::Encoder::new(order, 8),
+        };
+        // Long enough for codes of more bits.
+        let filler: String = (0..2000).map(|number| format!("{number} ")).collect();
+        encoder.encode(&[filler.as_bytes(), bytes].concat()).unwrap()
+    };
+    // Rows of eight bytes, each less the row above it.
+    let up = |bytes: &[u8]| {
+        let mut above = [0; 8];
+        let mut rows = Vec::new();
+        for row in bytes.chunks(8) {
+            rows.push(2);
+            rows.extend(row.iter().zip(above).map(|(byte, above)| byte.wrapping_sub(above)));
+            above[..row.len()].copy_from_slice(row);
+        }
+        rows
+    };
+    let left = |bytes: &[u8]| {
+        let row = |row: &[u8]| {
+            let before = std::iter::once(0).chain(row.iter().copied());
+            row.iter().zip(before).map(|(byte, before)| byte.wrapping_sub(before)).collect::<Vec<_>>()
+        };
+        bytes.chunks(8).flat_map(row).collect::<Vec<_>>()
+    };
+    let bytes = pdf(&[
+        ("/Filter /LZWDecode", lzw(&text("2AA"), true)),
+        ("/Filter [/LZWDecode] /DecodeParms [<< /EarlyChange 0 >>]", lzw(&text("2AB"), false)),
+        ("/DecodeParms << /Columns 8 /Predictor 12 >> /Filter /FlateDecode", deflated(&up(&text("2AC")))),
+        ("/Filter /FlateDecode /DecodeParms << /Predictor 2 /Columns 8 >>", deflated(&left(&text("2AD")))),
+        (
+            "/Filter [/ASCIIHexDecode /FlateDecode] /DecodeParms [null << /Predictor 15 /Columns 8 >>]",
+            deflated(&up(&text("2AE")))
+                .iter()
+                .map(|byte| format!("{byte:02x}"))
+                .chain([">".to_owned()])
+                .collect::<String>()
+                .into_bytes(),
+        ),
+        ("/Filter /FlateDecode /DecodeParms << /Predictor 12 /Columns 99999999 >>", deflated(b"no")),
+    ]);
+    let scanned = scan_file("packed.pdf", &bytes);
+    let expected = ["2AA", "2AB", "2AC", "2AD", "2AE"].iter().zip(1..);
+    let expected =
+        expected.map(|(end, object)| ("/packed.pdf".into(), format!("object {object}"), (*end).into()));
+    assert_eq!(found(&scanned), expected.collect());
+    let gaps: Vec<_> = scanned.gaps.iter().map(|gap| (gap.kind, gap.path.as_deref().unwrap())).collect();
+    assert_eq!(gaps, [(GapKind::Limited, "/packed.pdf!/object 6")]);
+    assert!(
+        scanned.gaps[0].reason.contains("predictor 12 over rows of 99999999 pixels"),
+        "{:?}",
+        scanned.gaps
+    );
+}
+
+#[test]
+fn an_encrypted_pdf_is_not_said_to_need_a_password() {
+    let mut bytes = pdf(&[("/Filter /FlateDecode", vec![0; 20])]);
+    bytes.extend(b"trailer << /Encrypt 9 0 R >>\n");
+    let scanned = scan_file("locked.pdf", &bytes);
+    let [gap] = scanned.gaps.as_slice() else { panic!("{:?}", scanned.gaps) };
+    assert!(gap.kind == GapKind::Limited && gap.reason.contains("are encrypted"), "{}", gap.reason);
 }

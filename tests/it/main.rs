@@ -40,6 +40,7 @@ mod ntfs;
 mod ntfs_overlay;
 mod outside;
 mod packed;
+mod packed_images;
 mod page;
 mod personal;
 mod policy;

@@ -1,9 +1,10 @@
 //! Volume content that is named although it is not read.
 
-use crate::support::{fixture, real_image};
+use crate::support::{fixture, image, real_image, scan, tokens_only};
 use residue::error::Kind;
 use residue::filesystem::{Facts, Recognised, recognise};
 use residue::io::ReadAt;
+use residue::location::State;
 use std::sync::Arc;
 
 fn look(volume: Vec<u8>) -> Recognised {
@@ -41,6 +42,7 @@ fn what_other_programs_made_is_recognised_by_name_label_and_identifier() {
         ("luks1", "luks1", None, Some(UUID), 8192, locked),
         ("luks2", "luks2", Some("vault"), Some(UUID), 8192, locked),
         ("lvm", "lvm2", None, Some(lvm), 8 << 20, unread),
+        ("ext-journal", "ext4 journal", Some("log"), Some(UUID), 4 << 20, None),
     ];
     for (name, kind, label, uuid, size, error) in cases {
         let (facts, found) = outcome(name, look(fixture(&format!("volumes/{name}.raw"))));
@@ -50,6 +52,26 @@ fn what_other_programs_made_is_recognised_by_name_label_and_identifier() {
         assert!(size == 0 || facts.size == size, "{name}: {} bytes", facts.size);
         assert!(facts.block_size > 0, "{name}");
     }
+}
+
+#[test]
+fn an_external_journal_is_swept_as_a_journal_and_says_whose_it_is() {
+    let mut disk = fixture("volumes/ext-journal.raw");
+    // In the journal's own superblock, one block behind that of ext: one user.
+    disk[0x1000 + 0x40..0x1000 + 0x44].copy_from_slice(&1_u32.to_be_bytes());
+    disk[0x1100..0x1110].copy_from_slice(&[0xab; 16]);
+    disk[0x8000..0x8018].copy_from_slice(b" AKIAQ3EGUXJ5WZP7LNYT   ");
+    let (facts, _) = outcome("ext-journal", look(disk.clone()));
+    assert_eq!(facts.notes, ["the journal of file system abababab-abab-abab-abab-abababababab"]);
+    let scanned = scan(image(&disk).path(), &tokens_only(1, 1 << 20));
+    let [finding] = scanned.findings.as_slice() else { panic!("{:?}", scanned.findings) };
+    assert_eq!((finding.place.state, finding.place.disk_offset), (Some(State::Journal), Some(0x8001)));
+    assert!(scanned.gaps.is_empty(), "{:?}", scanned.gaps);
+    assert_eq!(scanned.summary.coverage.opaque, 0);
+    // Without a journal behind it, it is still no file system.
+    disk[0x1000..0x1004].fill(0);
+    let (facts, error) = outcome("ext-journal", look(disk));
+    assert_eq!((facts.kind, error, facts.notes.len()), ("ext4 journal", None, 1));
 }
 
 #[test]

@@ -213,8 +213,15 @@ fn tables_that_show_the_same_bytes_again_and_again_meet_a_budget() {
     assert!(matches!(image.map((1 << 40) >> 4, 1).unwrap().backing, Backing::Stored { .. }));
     let disk: Arc<dyn ReadAt> = image;
     let volume = Volume::contiguous("whole", VolumeKind::Whole, 0..disk.size());
-    let land =
-        Land { volume, reader: disk.clone(), filesystem: None, map: None, state: None, outside: false };
+    let land = Land {
+        volume,
+        reader: disk.clone(),
+        filesystem: None,
+        map: None,
+        state: None,
+        outside: false,
+        opened: Vec::new(),
+    };
     let ground = Ground::new(vec![land]);
     let watch = |_: &str| false;
     let job = Job {

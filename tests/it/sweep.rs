@@ -155,6 +155,7 @@ fn found(disk: Vec<u8>, laid: Laid, unit: u64, threads: usize) -> Found {
         map: Some(map),
         state: None,
         outside: false,
+        opened: Vec::new(),
     };
     let ground = Ground::new(vec![land]);
     let mut found = Found::new();

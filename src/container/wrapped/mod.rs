@@ -42,6 +42,32 @@ pub(super) const BZIP2: Format = Format {
 pub(super) const TAR: Format =
     Format { name: "tar", probe: archive::probe, open: |source, options| archive::open(&source, options) };
 
+/// How a file that starts with `head` is compressed, by the name of the format; `None` where it is not, or otherwise.
+pub fn compression(head: &dyn ReadAt) -> Option<&'static str> {
+    Compression::ALL.iter().find(|compression| compression.probe(head)).map(|compression| compression.name())
+}
+
+/// The first bytes that the stream in `source` holds, at most `length`; fewer where it ends or is damaged before, none
+/// where `compression` is no name.
+pub fn unpacked_head(source: &Arc<dyn ReadAt>, compression: &str, length: usize) -> Vec<u8> {
+    Compression::named(compression)
+        .map_or_else(Vec::new, |compression| stream::head(source, compression, length))
+}
+
+/// Unpacks the stream in `source` into a file without a name, within the limits of the options. Says why what came is
+/// not all, where that is so.
+///
+/// # Errors
+/// [`Kind::LimitExceeded`], at the decoded byte where the limit was met; [`Kind::Usage`] for an unknown name.
+pub fn unpack(
+    source: &Arc<dyn ReadAt>,
+    compression: &str,
+    options: &OpenOptions,
+) -> Result<(Arc<dyn ReadAt>, Option<String>)> {
+    let unknown = || Error::new(Kind::Usage, format!("no compression is called {compression}"));
+    stream::to_file(source, Compression::named(compression).ok_or_else(unknown)?, options)
+}
+
 /// Wrappings around each other at most.
 const DEPTH_MAX: usize = 8;
 

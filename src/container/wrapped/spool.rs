@@ -87,7 +87,7 @@ impl SpoolFile {
         self.written = self.written.saturating_add(length);
         if self.written > self.limits.bytes_max {
             let message = format!("unpacking needs more than {} bytes of disk space", self.limits.bytes_max);
-            return Err(Error::new(Kind::LimitExceeded, message));
+            return Err(Error::new(Kind::LimitExceeded, message).at(start));
         }
         if self.written.saturating_sub(self.checked) >= CHECK_EVERY {
             self.check_space()?;
@@ -102,7 +102,7 @@ impl SpoolFile {
             return Ok(());
         }
         let message = format!("the unpacked image is longer than {} bytes", self.limits.size_max);
-        Err(Error::new(Kind::LimitExceeded, message))
+        Err(Error::new(Kind::LimitExceeded, message).at(self.size))
     }
 
     fn check_space(&self) -> Result<()> {
@@ -113,7 +113,7 @@ impl SpoolFile {
         }
         let folder = escape(self.folder.as_os_str().as_bytes());
         let message = format!("{folder} has {free} bytes free to unpack into, {RESERVE} are left to others");
-        Err(Error::new(Kind::LimitExceeded, message))
+        Err(Error::new(Kind::LimitExceeded, message).at(self.size))
     }
 
     /// The file as a source.

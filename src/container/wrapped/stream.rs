@@ -16,6 +16,8 @@ use zstd::stream::read::Decoder as ZstdDecoder;
 
 /// Bytes read from the file, and decoded, at a time.
 const CHUNK: usize = 1 << 20;
+/// Bytes read from a file of which only the first decoded bytes are wanted.
+const GLANCE: usize = 8 << 10;
 /// Memory that the dictionary of a stream may take.
 const WINDOW_MAX: u32 = 128 << 20;
 
@@ -33,6 +35,14 @@ pub(super) enum Compression {
 }
 
 impl Compression {
+    /// All of them.
+    pub(super) const ALL: [Self; 4] = [Self::Gzip, Self::Zstd, Self::Xz, Self::Bzip2];
+
+    /// The one whose format is called `name`.
+    pub(super) fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|compression| compression.name() == name)
+    }
+
     fn magic(self) -> &'static [u8] {
         match self {
             Self::Gzip => &[0x1f, 0x8b, 8],
@@ -42,7 +52,8 @@ impl Compression {
         }
     }
 
-    fn name(self) -> &'static str {
+    /// Name of its container format.
+    pub(super) fn name(self) -> &'static str {
         match self {
             Self::Gzip => "gz",
             Self::Zstd => "zst",
@@ -73,6 +84,27 @@ impl Compression {
         let skippable = matches!(rest, [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..]);
         rest.starts_with(self.magic()) || (self == Self::Zstd && skippable)
     }
+}
+
+/// The first decoded bytes, at most `length`.
+pub(super) fn head(source: &Arc<dyn ReadAt>, compression: Compression, length: usize) -> Vec<u8> {
+    let mut head = vec![0; length];
+    let got =
+        Stream::with_capacity(source, compression, GLANCE).map_or(0, |mut stream| stream.fill(&mut head));
+    head.truncate(got);
+    head
+}
+
+/// Decodes the stream into a file of its own; says why it broke off, where it did.
+pub(super) fn to_file(
+    source: &Arc<dyn ReadAt>,
+    compression: Compression,
+    options: &OpenOptions,
+) -> Result<(Arc<dyn ReadAt>, Option<String>)> {
+    let mut stream = Stream::new(source, compression)?;
+    let mut spool = SpoolFile::new(&options.spool)?;
+    copy(&mut stream, u64::MAX, &mut spool)?;
+    Ok((spool.finish(options.access)?, stream.broken()))
 }
 
 /// Decodes the stream and opens what it holds.
@@ -152,10 +184,7 @@ fn unpack(
         unpacked.outcome = Outcome::Spooled(spool);
     }
     unpacked.notes.append(&mut stream.notes);
-    if let Some(error) = stream.failed.take() {
-        let arrived = stream.position;
-        unpacked.unread.push(format!("the stream breaks off after {arrived} decoded bytes: {error}"));
-    }
+    unpacked.unread.extend(stream.broken());
     Ok(unpacked)
 }
 
@@ -265,8 +294,13 @@ struct Stream {
 
 impl Stream {
     fn new(source: &Arc<dyn ReadAt>, compression: Compression) -> Result<Self> {
+        Self::with_capacity(source, compression, CHUNK)
+    }
+
+    /// A stream that reads `capacity` bytes of the file at a time.
+    fn with_capacity(source: &Arc<dyn ReadAt>, compression: Compression, capacity: usize) -> Result<Self> {
         let cursor = Cursor { source: Arc::clone(source), position: 0 };
-        let frames = Frames::new(BufReader::with_capacity(CHUNK, cursor), compression).map_err(from_io)?;
+        let frames = Frames::new(BufReader::with_capacity(capacity, cursor), compression).map_err(from_io)?;
         Ok(Self { frames, ahead: io::Cursor::default(), position: 0, failed: None, notes: Vec::new() })
     }
 
@@ -280,6 +314,12 @@ impl Stream {
             }
         }
         filled
+    }
+
+    /// Why the stream broke off, where it did.
+    fn broken(&self) -> Option<String> {
+        let error = self.failed.as_ref()?;
+        Some(format!("the stream breaks off after {} decoded bytes: {error}", self.position))
     }
 
     /// Puts bytes that were just read in front of what follows.

@@ -63,9 +63,6 @@ pub(super) const BACKUP_KIND: Kind = Kind { name: "ext (backup superblock)", pro
 
 fn probe(volume: &Arc<dyn ReadAt>) -> Option<Recognised> {
     let superblock = superblock::primary(volume.as_ref()).ok()?;
-    if superblock.features.has(features::JOURNAL_DEV) {
-        return Some(Recognised::Plain(facts(&superblock, "ext-journal", Vec::new())));
-    }
     let mut notes = Vec::new();
     let backup = if superblock.checksum_ok { None } else { superblock::backup(volume.as_ref()) };
     let (chosen, source) = match backup.filter(|backup| backup.uuid == superblock.uuid) {

@@ -1,9 +1,10 @@
 //! Volume content that is recognised and not read as a file system.
 //!
-//! Swap needs no reader to be complete once its bytes are swept. Everything else here is
+//! Swap and external journals need no reader to be complete once their bytes are swept. Everything else here is
 //! opaque: the bytes are swept as they are, and the report says what it was that could not be read.
 
 pub(super) mod bitlocker;
+pub(super) mod ext_journal;
 pub(super) mod luks;
 pub(super) mod lvm;
 pub(super) mod md;

@@ -71,7 +71,7 @@ struct ImagePart<'a> {
     number: usize,
     summary: &'a Summary,
     header: &'a Header,
-    verdict: &'static str,
+    verdict: &'a str,
     sentence: String,
     class: &'static str,
     steps: Vec<Step>,
@@ -185,7 +185,7 @@ impl Html {
             number: self.number,
             summary,
             header: &header,
-            verdict,
+            verdict: &verdict,
             sentence,
             class,
             steps,
@@ -273,7 +273,7 @@ impl Html {
 }
 
 /// The verdict as a word, the rest of its sentence, and the class of the style sheet.
-fn headline(summary: &Summary) -> (&'static str, String, &'static str) {
+fn headline(summary: &Summary) -> (String, String, &'static str) {
     let (verdict, class) = match summary.exit_reason {
         ExitReason::Clean => ("Clean", "good"),
         ExitReason::Findings => ("Do not release", "bad"),
@@ -282,7 +282,8 @@ fn headline(summary: &Summary) -> (&'static str, String, &'static str) {
     };
     let decision = words::decision(summary);
     let rest = decision.split_once(": ").map_or(decision.as_str(), |(_, rest)| rest);
-    (verdict, rest.to_owned(), class)
+    let but = words::reservations(summary).map(|but| format!(", {but}")).unwrap_or_default();
+    (format!("{verdict}{but}"), rest.to_owned(), class)
 }
 
 /// Filters for the templates.

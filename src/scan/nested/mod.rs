@@ -2,19 +2,28 @@
 //!
 //! An image in a file becomes volumes that lie over the file's own bytes, as logical volumes lie over their
 //! partitions: what is stored as it is is swept where it lies on the outer disk, once, and belongs to the
-//! innermost file. What exists only decoded (compressed clusters) is swept at addresses of its own, far behind
-//! the disk's end.
+//! innermost file. What exists only decoded (compressed clusters, all of an image in a compressed file) is swept at
+//! addresses of its own, far behind the disk's end.
 
-use super::disk::{Disk, OpenVolume, content, is_understood};
+mod packed;
+mod places;
+mod readers;
+
+use super::Options;
+use super::disk::{self, Disk, OpenVolume, is_understood};
 use super::outside::Shifted;
 use crate::container::{self, Image, OpenOptions, Unresolved};
+use crate::content;
 use crate::coverage::{Gap, GapKind};
 use crate::error::{Error, Kind, Result};
-use crate::filesystem::{DataRun, Entry, FileSystem, Layout, Place, Recognised, StreamName};
-use crate::io::{Backing, Extent, ReadAt, check_range, read_vec};
+use crate::filesystem::{Entry, EntryId, FileSystem, Layout, Place, Recognised, StreamName};
+use crate::io::{ReadAt, read_vec};
 use crate::location::{escape, layer_name};
-use crate::volume::{self, Segment, Volume, VolumeKind, VolumeReader};
-use std::ops::{ControlFlow, Range};
+use crate::volume::{self, Volume, VolumeKind, VolumeReader};
+use packed::Room;
+use places::places;
+use readers::{Only, Outermost};
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 /// Images in images.
@@ -23,11 +32,10 @@ const DEPTH_MAX: usize = 3;
 const IMAGES_MAX: usize = 256;
 /// Shorter files are not looked at: no container of a useful disk is smaller.
 const FILE_MIN: u64 = 64 << 10;
+/// The same for compressed files.
+const PACKED_MIN: u64 = 4 << 10;
 /// Length of a nested disk.
 const SIZE_MAX: u64 = 1 << 50;
-/// Pieces of one nested disk that lie apart from each other, and answers of its tables.
-const PIECES_MAX: usize = 1 << 20;
-const ANSWERS_MAX: usize = 1 << 23;
 /// Decoded bytes for each byte of the file, and those that are granted to any file.
 const RATIO_MAX: u64 = 64;
 const LEAST: u64 = 256 << 20;
@@ -71,10 +79,24 @@ struct Found {
     /// Path for gaps.
     path: String,
     format: &'static str,
+    /// How the file is compressed, where it is.
+    packing: Option<&'static str>,
+}
+
+/// A stream that is open as a disk of its own, and not decoded besides.
+#[derive(Clone, Copy, Debug)]
+pub struct Unpacked {
+    /// Index of its volume.
+    pub volume: usize,
+    /// The entry.
+    pub entry: EntryId,
+    /// Index of its stream.
+    pub stream: u16,
 }
 
 /// Opens the images in the files of `disk`, those in them, and so on; appends their volumes.
-pub(super) fn open(disk: &mut Disk) {
+pub(super) fn open(disk: &mut Disk, options: &Options) {
+    let mut room = Room::new(disk.stored_size, options);
     let (mut from, mut images, mut base) = (0, 0_usize, BASE);
     for depth in 0..=DEPTH_MAX {
         let to = disk.volumes.len();
@@ -88,7 +110,7 @@ pub(super) fn open(disk: &mut Disk) {
                     None
                 };
                 let opened = match (limit, disk.volumes.get(index)) {
-                    (None, Some(outer)) => open_one(outer, &found, base),
+                    (None, Some(outer)) => open_one(outer, &found, &mut room, base),
                     (limit, _) => Err(Error::new(Kind::LimitExceeded, limit.unwrap_or_default())),
                 };
                 match opened {
@@ -99,6 +121,13 @@ pub(super) fn open(disk: &mut Disk) {
                         disk.volumes.extend(opened.volumes);
                         disk.nested.extend(opened.decoded);
                         disk.nested_gaps.extend(opened.gaps);
+                        let unpacked = found.stream().filter(|_| found.packing.is_some());
+                        let entry = found.entry.id;
+                        disk.unpacked.extend(unpacked.map(|stream| Unpacked {
+                            volume: index,
+                            entry,
+                            stream,
+                        }));
                     }
                     Ok(None) => {}
                     Err(error) => {
@@ -123,7 +152,7 @@ fn find(outer: &OpenVolume) -> Vec<Found> {
     let mut found = Vec::new();
     let Some(filesystem) = outer.filesystem() else { return found };
     // What goes wrong here goes wrong again when the owners are indexed, and is reported then.
-    let _walked = filesystem.large_files(FILE_MIN, &mut |entry| {
+    let _walked = filesystem.large_files(FILE_MIN.min(PACKED_MIN), &mut |entry| {
         found.extend(look(outer, filesystem.as_ref(), entry));
         if found.len() > IMAGES_MAX { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     });
@@ -139,21 +168,46 @@ fn look(outer: &OpenVolume, filesystem: &dyn FileSystem, entry: Entry) -> Option
         Some((Place::At(at), length)) => {
             read_vec(outer.reader.as_ref(), at, HEAD.min(usize::try_from(length).unwrap_or(HEAD))).ok()?
         }
+        _ if stream.size < FILE_MIN => return None,
         _ => read_vec(filesystem.open(&entry, &StreamName::Data).ok()?.as_ref(), 0, HEAD).ok()?,
     };
-    let format = SIGNATURES.iter().find(|(at, magic, _)| {
-        at.checked_add(magic.len()).and_then(|end| head.get(*at..end)) == Some(*magic)
-    })?;
+    let packing = container::compression(&head);
+    let format = match packing {
+        Some(packing) => {
+            let file = filesystem.open(&entry, &StreamName::Data).ok()?;
+            image_format(&container::unpacked_head(&file, packing, HEAD))?
+        }
+        None if stream.size < FILE_MIN => return None,
+        None => image_format(&head)?,
+    };
     let path = filesystem.paths(entry.id).ok()?.all.into_iter().next();
     let path = path.map_or_else(|| format!("inode:{}", entry.id.0), |path| escape(&path));
     let name = format!("{}:{}", outer.volume.name, layer_name(&path));
-    Some(Found { entry, name, path, format: format.2 })
+    Some(Found { entry, name, path, format, packing })
+}
+
+impl Found {
+    /// Index of the stream that holds the image.
+    fn stream(&self) -> Option<u16> {
+        let index = self.entry.streams.iter().position(|stream| stream.name == StreamName::Data)?;
+        u16::try_from(index).ok()
+    }
+}
+
+/// What a file that starts with `head` may be. A file system that is decoded like an archive (squashfs) is no disk.
+fn image_format(head: &[u8]) -> Option<&'static str> {
+    let (at, _, format) = SIGNATURES.iter().find(|(at, magic, _)| {
+        at.checked_add(magic.len()).and_then(|end| head.get(*at..end)) == Some(*magic)
+    })?;
+    let start = head.get(..content::HEAD).unwrap_or(head);
+    let is_decoded = *at == 0 && *format == "raw" && content::recognise(start).is_some();
+    (!is_decoded).then_some(*format)
 }
 
 /// What an image in a file came to.
 struct Opened {
     volumes: Vec<OpenVolume>,
-    decoded: Option<Decoded>,
+    decoded: Vec<Decoded>,
     gaps: Vec<Gap>,
     note: String,
     /// The first address that is free.
@@ -161,23 +215,31 @@ struct Opened {
 }
 
 /// Opens one; `None` where the file only looks like an image.
-fn open_one(outer: &OpenVolume, found: &Found, base: u64) -> Result<Option<Opened>> {
+fn open_one(outer: &OpenVolume, found: &Found, room: &mut Room, base: u64) -> Result<Option<Opened>> {
     let Some(filesystem) = outer.filesystem() else { return Ok(None) };
     let file = filesystem.open(&found.entry, &StreamName::Data)?;
-    let image = open_container(file.clone(), found.format)?;
+    let budget = file.size().saturating_mul(RATIO_MAX).saturating_add(LEAST);
+    let (file, written, broken) = match found.packing {
+        Some(packing) => {
+            let unpacked = room.unpack(&file, packing)?;
+            (unpacked.bytes, unpacked.written, unpacked.broken)
+        }
+        None => (file, 0, None),
+    };
+    let image = open_container(file, found.format)?;
     let bytes: Arc<dyn ReadAt> = image.clone();
     let tiling = volume::tile(&bytes)?;
     let inner: Vec<&Volume> = tiling.volumes.iter().chain(&tiling.logical).collect();
     let readers = inner.iter().map(|volume| {
         let reader: Arc<dyn ReadAt> = Arc::new(VolumeReader::new(bytes.clone(), (*volume).clone()));
-        let content = content(&reader, volume);
+        let content = disk::content(&reader, volume);
         (reader, content)
     });
     let readers: Vec<_> = readers.collect();
     if image.facts().format == "raw" {
         match readers.first() {
             Some((_, Recognised::Opaque { facts, error })) if tiling.scheme == "none" => {
-                return Err(Error::new(error.kind(), format!("{}: {error}", facts.kind)));
+                return Err(Error::new(error.kind(), format!("{}: {}", facts.kind, error.message())));
             }
             _ if !readers.iter().any(|(_, content)| is_understood(content)) => return Ok(None),
             _ => {}
@@ -189,8 +251,8 @@ fn open_one(outer: &OpenVolume, found: &Found, base: u64) -> Result<Option<Opene
         let volume = volume::inside(&whole, inner.clone());
         OpenVolume { volume, reader, content, nested: true }
     });
-    let mut gaps: Vec<Gap> =
-        image.facts().unread.iter().map(|reason| unread(found, None, reason.clone())).collect();
+    let reasons = image.facts().unread.iter().cloned().chain(broken);
+    let mut gaps: Vec<Gap> = reasons.map(|reason| unread(found, None, reason)).collect();
     if places.missing > 0 {
         let reason = match &image.facts().parent {
             Some(parent) => format!("parts of the disk lie in its parent `{parent}`"),
@@ -198,14 +260,28 @@ fn open_one(outer: &OpenVolume, found: &Found, base: u64) -> Result<Option<Opene
         };
         gaps.push(unread(found, Some(places.missing), reason));
     }
-    let decoded = (!places.decoded.is_empty()).then(|| Decoded {
-        base,
-        budget: file.size().saturating_mul(RATIO_MAX).saturating_add(LEAST),
-        bytes: Arc::new(Shifted::new(Arc::new(Only { image: image.clone(), ranges: places.decoded }), base)),
-    });
-    let note = format!("a {} image of {} bytes, {} table", image.facts().format, image.size(), tiling.scheme);
-    let end = base.saturating_add(image.size()).saturating_add(STEP).next_multiple_of(STEP);
-    Ok(Some(Opened { volumes: volumes.collect(), decoded, gaps, note, end }))
+    let packing = found.packing.map(|packing| format!(" in {packing}")).unwrap_or_default();
+    let facts = image.facts();
+    let note =
+        format!("a {} image of {} bytes{packing}, {} table", facts.format, image.size(), tiling.scheme);
+    let mut opened = Opened { volumes: volumes.collect(), decoded: Vec::new(), gaps, note, end: base };
+    opened.advance(image.size());
+    if !places.decoded.is_empty() {
+        let budget = budget.max(written);
+        let bytes = Arc::new(Only { image: image.clone(), ranges: places.decoded });
+        opened.decoded.push(Decoded { base, budget, bytes: Arc::new(Shifted::new(bytes, base)) });
+    }
+    if found.packing.is_some() {
+        packed::add_remains(&mut opened, found, image.as_ref());
+    }
+    Ok(Some(opened))
+}
+
+impl Opened {
+    /// Takes addresses for `size` bytes.
+    fn advance(&mut self, size: u64) {
+        self.end = self.end.saturating_add(size).saturating_add(STEP).next_multiple_of(STEP);
+    }
 }
 
 fn unread(found: &Found, length: Option<u64>, reason: String) -> Gap {
@@ -228,157 +304,4 @@ fn open_container(file: Arc<dyn ReadAt>, format: &str) -> Result<Arc<dyn Image>>
         return Err(Error::new(Kind::LimitExceeded, format!("a disk of {} bytes", image.size())));
     }
     Ok(image)
-}
-
-/// Where the bytes of a nested disk lie.
-#[derive(Default)]
-struct Places {
-    segments: Vec<Segment>,
-    decoded: Vec<Range<u64>>,
-    missing: u64,
-}
-
-fn places(outer: &OpenVolume, found: &Found, image: &dyn Image, base: u64) -> Result<Places> {
-    let stream = found.entry.stream(&StreamName::Data);
-    let (runs, written) =
-        stream.map_or((&[][..], 0), |stream| (stream.runs(), stream.initialised.min(stream.size)));
-    let mut places = Places::default();
-    let (mut at, size) = (0, image.size());
-    let mut answers = 0_usize;
-    while at < size {
-        answers = answers.saturating_add(1);
-        if answers > ANSWERS_MAX || places.segments.len() > PIECES_MAX {
-            return Err(Error::new(Kind::LimitExceeded, format!("more than {PIECES_MAX} pieces")));
-        }
-        let left = size.saturating_sub(at);
-        // What the tables cannot tell is missing; the next place may be sound.
-        let extent = image.map(at, left).unwrap_or_else(|error| Extent {
-            length: STEP.min(left),
-            backing: Backing::Missing { reason: error.to_string().into() },
-        });
-        let length = extent.length.clamp(1, left);
-        match extent.backing {
-            Backing::Hole => {}
-            Backing::Missing { .. } => places.missing = places.missing.saturating_add(length),
-            Backing::Encoded { .. } => places.decode(base, at, length),
-            Backing::Stored { host } => {
-                let end = host.saturating_add(length).min(written);
-                places.stored(outer, runs, host..end, at);
-            }
-        }
-        at = at.saturating_add(length);
-    }
-    Ok(places)
-}
-
-impl Places {
-    fn add(&mut self, segment: Segment) {
-        match self.segments.last_mut() {
-            Some(last) if last.end() == segment.volume_offset && last.disk_end() == segment.disk_offset => {
-                last.length = last.length.saturating_add(segment.length);
-            }
-            _ => self.segments.push(segment),
-        }
-    }
-
-    /// Bytes that exist only decoded: they get addresses of their own.
-    fn decode(&mut self, base: u64, at: u64, length: u64) {
-        let end = at.saturating_add(length);
-        match self.decoded.last_mut() {
-            Some(last) if last.end == at => last.end = end,
-            _ => self.decoded.push(at..end),
-        }
-        self.add(Segment { volume_offset: at, disk_offset: base.saturating_add(at), length });
-    }
-
-    /// Bytes of the file as they are, which become those of the disk from `at` on.
-    fn stored(&mut self, outer: &OpenVolume, runs: &[DataRun], file: Range<u64>, at: u64) {
-        // What no run holds is zeros.
-        let first = runs.partition_point(|run| run.end() <= file.start);
-        for run in runs.get(first..).unwrap_or_default().iter().take_while(|run| run.logical < file.end) {
-            let part = run.logical.max(file.start)..run.end().min(file.end);
-            let to = at.saturating_add(part.start.saturating_sub(file.start));
-            match run.place {
-                Place::At(start) => {
-                    let from = start.saturating_add(part.start.saturating_sub(run.logical));
-                    let until = from.saturating_add(part.end.saturating_sub(part.start));
-                    for piece in outer.volume.pieces(from..until) {
-                        let volume_offset = to.saturating_add(piece.volume_offset.saturating_sub(from));
-                        self.add(Segment { volume_offset, ..piece });
-                    }
-                }
-                Place::Hole | Place::Unwritten(_) | Place::Superseded(_) => {}
-            }
-        }
-    }
-}
-
-/// The bytes of a file as a container's own file: places in it count from its first byte.
-#[derive(Debug)]
-struct Outermost {
-    file: Arc<dyn ReadAt>,
-}
-
-impl ReadAt for Outermost {
-    fn size(&self) -> u64 {
-        self.file.size()
-    }
-
-    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<()> {
-        self.file.read_at(offset, buffer)
-    }
-
-    fn map(&self, offset: u64, max: u64) -> Result<Extent> {
-        let Extent { length, backing } = self.file.map(offset, max)?;
-        let backing = match backing {
-            Backing::Stored { .. } | Backing::Encoded { .. } => Backing::Stored { host: offset },
-            other => other,
-        };
-        Ok(Extent { length, backing })
-    }
-
-    fn slice(&self, offset: u64, max: u64) -> Option<&[u8]> {
-        self.file.slice(offset, max)
-    }
-
-    fn faulted(&self, offset: u64, length: u64) -> bool {
-        self.file.faulted(offset, length)
-    }
-
-    fn release(&self, offset: u64, length: u64) {
-        self.file.release(offset, length);
-    }
-}
-
-/// A disk of which only some ranges count; the rest is holes.
-#[derive(Debug)]
-struct Only {
-    image: Arc<dyn Image>,
-    ranges: Vec<Range<u64>>,
-}
-
-impl ReadAt for Only {
-    fn size(&self) -> u64 {
-        self.image.size()
-    }
-
-    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<()> {
-        self.image.read_at(offset, buffer)
-    }
-
-    fn map(&self, offset: u64, max: u64) -> Result<Extent> {
-        check_range(self.size(), offset, 1)?;
-        let max = max.min(self.size().saturating_sub(offset)).max(1);
-        let next = self.ranges.partition_point(|range| range.end <= offset);
-        Ok(match self.ranges.get(next) {
-            Some(range) if range.start <= offset => {
-                let length = range.end.saturating_sub(offset).min(max);
-                Extent { length, backing: Backing::Encoded { host: 0, host_length: 0 } }
-            }
-            range => {
-                let length = range.map_or(max, |range| range.start.saturating_sub(offset).min(max));
-                Extent { length, backing: Backing::Hole }
-            }
-        })
-    }
 }
