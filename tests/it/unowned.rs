@@ -129,3 +129,16 @@ fn members_of_such_content_are_written_decoded() {
     // All but the one in pieces, which has noise in front, and the one that was cut.
     assert_eq!(whole, 17);
 }
+
+#[test]
+fn a_volume_of_squashfs_is_decoded_from_its_start() {
+    let file = image(&fixture("content/squashfs/zstd.squashfs"));
+    let scanned = scan(file.path(), &tokens_only(2, 1 << 20));
+    let ends: BTreeSet<_> =
+        scanned.findings.iter().map(|finding| &finding.secret_shown.as_deref().unwrap()[18..]).collect();
+    assert_eq!(ends, ["AA", "AB", "AC", "AD", "AE", "AF"].into());
+    let members = scanned.findings.iter().filter_map(|finding| finding.place.member.as_deref());
+    assert!(members.filter(|member| member.starts_with("squashfs@0!/")).count() >= 6);
+    // No checks are made on it, so the scan says that it is not understood.
+    assert_eq!(scanned.gaps.iter().map(|gap| gap.kind).collect::<Vec<_>>(), [GapKind::Opaque]);
+}
