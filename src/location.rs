@@ -203,6 +203,15 @@ impl Place {
         Self { volume, target, stream: None, member: None, offset: None, length: None, more: Vec::new() }
     }
 
+    /// Whether it may lie in a disk image in a file, as far as its text says.
+    pub fn may_be_nested(&self) -> bool {
+        let is_outer = match &self.volume {
+            Some(volume) => !volume.contains("!/"),
+            None => self.target == Target::Disk,
+        };
+        self.member.is_some() || !is_outer
+    }
+
     /// Reads a place.
     ///
     /// # Errors
@@ -517,6 +526,14 @@ mod tests {
         ];
         for (text, place) in cases {
             assert_eq!(Place::parse(text), Ok(place), "{text}");
+        }
+        for text in ["disk @ 5", "p1", "p1 @ 5", "p1:/etc/x", "d / p1 ext4 / inode:7:xattr:user.x"] {
+            assert!(!Place::parse(text).unwrap().may_be_nested(), "{text}");
+        }
+        for text in
+            ["/etc/x", "inode:7", "p1:/x.img!/p1", "p1:/x.img!/p1:/etc/x", "disk!/zip@512!/x", "p1:/x.zip!/y"]
+        {
+            assert!(Place::parse(text).unwrap().may_be_nested(), "{text}");
         }
         assert!(Place::parse("").is_err());
         for wrong in ["inode:x", "inode:1#", "inode:#1", "inode:1#x"] {

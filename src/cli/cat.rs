@@ -59,7 +59,8 @@ pub(super) struct Args {
 
 pub(super) fn run(args: &Args) -> Result<Exit> {
     let place = Place::parse(&args.place).map_err(|message| Error::new(Kind::Usage, message))?;
-    let disk = scan::open(&args.image, &args.input.options())?;
+    let open = if place.may_be_nested() { scan::open } else { scan::open_outer };
+    let disk = open(&args.image, &args.input.options())?;
     let place = resolve::settle(&disk, place);
     let offset = args.offset.or(place.offset).unwrap_or(0);
     let length = args.length.or(place.length);

@@ -58,8 +58,11 @@ pub fn open(path: &Path, options: &Options) -> Result<Disk> {
     Ok(disk)
 }
 
-/// As [`open`], without the disk images in its files.
-pub(super) fn open_outer(path: &Path, options: &Options) -> Result<Disk> {
+/// As [`open`], without the disk images in its files, of which compressed ones have to be unpacked.
+///
+/// # Errors
+/// As [`open`].
+pub fn open_outer(path: &Path, options: &Options) -> Result<Disk> {
     if path.is_dir() {
         return open_directory(path);
     }

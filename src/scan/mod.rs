@@ -18,7 +18,7 @@ mod verify;
 
 use outside::Outside;
 
-pub use disk::{Disk, OpenVolume, open};
+pub use disk::{Disk, OpenVolume, open, open_outer};
 pub use nested::{Decoded, Unpacked};
 pub use options::{Observer, Options, Silent};
 
