@@ -1,8 +1,9 @@
 //! Bytes that are written as text inside any content, swept in decoded form.
 
-use super::confirm::{Bench, Content, Nowhere, ToDisk, Tools, to_u64, to_usize};
+use super::confirm::{Bench, Content, Nowhere, Tools, to_u64, to_usize};
 use super::stream::chunk;
-use crate::content::coded::{self, Decoded, Run};
+use super::within::{Meaning, Within};
+use crate::content::coded::{self, Run};
 use crate::content::{self, Cut, HEAD, Limits, mime};
 use crate::coverage::{Gap, GapKind};
 use crate::error::{Error, Kind, Result};
@@ -142,7 +143,7 @@ fn bytes_of(tools: &Tools<'_>, bench: &mut Bench, outer: &Content<'_>, run: &Run
     let decoded = coded::decode(outer.bytes, run);
     let name = run.form.name();
     let path = outer.member.map_or_else(|| name.to_owned(), |member| format!("{member}!/{name}"));
-    let to_disk = Within { outer, decoded: &decoded };
+    let to_disk = Within { outer, meaning: Meaning::Decoded(&decoded) };
     let content = Content {
         bytes: &decoded.bytes,
         logical: 0,
@@ -197,36 +198,4 @@ fn gap(tools: &Tools<'_>, content: &Content<'_>, cut: &Cut) -> Option<Gap> {
         path: Some(path),
         reason: cut.error.to_string(),
     })
-}
-
-/// The text in which decoded bytes are written. Where they are is told by where that text is, so that one place
-/// is one finding, however much of a long run is seen at a time.
-#[derive(Debug)]
-struct Within<'a> {
-    outer: &'a Content<'a>,
-    decoded: &'a Decoded,
-}
-
-impl Within<'_> {
-    /// The characters with which bytes are written, in the content around the text.
-    fn outside(&self, bytes: Range<u64>) -> Option<Range<u64>> {
-        let first = self.decoded.source(to_usize(bytes.start))?;
-        let last = self.decoded.source(to_usize(bytes.end.checked_sub(1)?))?;
-        let outside = |at: usize| self.outer.logical.saturating_add(to_u64(at));
-        Some(outside(first.start)..outside(last.end))
-    }
-}
-
-impl ToDisk for Within<'_> {
-    fn to_disk(&self, logical: u64) -> Option<u64> {
-        self.outer.to_disk.to_disk(self.outside(logical..logical.saturating_add(1))?.start)
-    }
-
-    fn told(&self, range: Range<u64>) -> Range<u64> {
-        let start = self.outer.logical;
-        self.outer.to_disk.told(self.outside(range).unwrap_or(start..start))
-    }
-    fn pieces(&self, range: Range<u64>) -> Vec<Range<u64>> {
-        self.outside(range).map(|range| self.outer.to_disk.pieces(range)).unwrap_or_default()
-    }
 }

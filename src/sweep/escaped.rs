@@ -1,7 +1,8 @@
 //! Text with escapes inside any content, swept without them.
 
-use super::confirm::{Bench, Content, ToDisk, Tools, to_u64, to_usize};
+use super::confirm::{Bench, Content, Tools, to_u64, to_usize};
 use super::prefilter::Hit;
+use super::within::{Meaning, Within};
 use super::{coded, stream::chunk};
 use crate::content::escaped::{self, AHEAD, BEHIND, Form, Unescaped};
 use crate::content::mime::{self, Encoding as Part};
@@ -236,7 +237,7 @@ fn unescaped(
 ) {
     let name = form.name();
     let path = outer.member.map_or_else(|| name.to_owned(), |member| format!("{member}!/{name}"));
-    let to_disk = Within { outer, text };
+    let to_disk = Within { outer, meaning: Meaning::Unescaped(text) };
     let content = Content {
         bytes: &text.bytes,
         logical: 0,
@@ -250,35 +251,4 @@ fn unescaped(
     };
     let search = text.position(range.start)..text.position(range.end);
     chunk(tools, bench, &content, search, 0);
-}
-
-/// The text around bytes without escapes. Where they are is told by where they stand in that text.
-#[derive(Debug)]
-struct Within<'a> {
-    outer: &'a Content<'a>,
-    text: &'a Unescaped,
-}
-
-impl Within<'_> {
-    /// Where bytes stand in the content around the text, or their escapes.
-    fn outside(&self, bytes: Range<u64>) -> Option<Range<u64>> {
-        let first = self.text.source(to_usize(bytes.start))?;
-        let last = self.text.source(to_usize(bytes.end.checked_sub(1)?))?;
-        let outside = |at: usize| self.outer.logical.saturating_add(to_u64(at));
-        Some(outside(first.start)..outside(last.end))
-    }
-}
-
-impl ToDisk for Within<'_> {
-    fn to_disk(&self, logical: u64) -> Option<u64> {
-        self.outer.to_disk.to_disk(self.outside(logical..logical.saturating_add(1))?.start)
-    }
-
-    fn told(&self, range: Range<u64>) -> Range<u64> {
-        let start = self.outer.logical;
-        self.outer.to_disk.told(self.outside(range).unwrap_or(start..start))
-    }
-    fn pieces(&self, range: Range<u64>) -> Vec<Range<u64>> {
-        self.outside(range).map(|range| self.outer.to_disk.pieces(range)).unwrap_or_default()
-    }
 }

@@ -16,6 +16,7 @@ mod inner;
 pub mod prefilter;
 mod stream;
 mod unit;
+mod within;
 
 pub use ahead::{Ahead, ahead};
 pub use candidate::Candidate;
