@@ -2,6 +2,7 @@
 //! predictors. All else lies in the file as it is.
 
 use super::ascii::{Ascii, Form as Digits};
+use super::claim::Refused;
 use super::lzw::{Change, Lzw};
 use super::predictor::{Predicted, Rows};
 use super::{Decoder, Form, Member, Visit, to_u64, to_usize};
@@ -95,15 +96,6 @@ fn filtered<'a>(source: Box<dyn Read + 'a>, filters: &[Filter]) -> Result<Box<dy
         Filter::Hex => Ok(Box::new(Ascii::new(source, Digits::Hex)) as Box<dyn Read>),
         Filter::Base85 => Ok(Box::new(Ascii::new(source, Digits::Base85)) as Box<dyn Read>),
     })
-}
-
-/// A stream that cannot be read.
-struct Refused(Option<Error>);
-
-impl Read for Refused {
-    fn read(&mut self, _: &mut [u8]) -> std::io::Result<usize> {
-        self.0.take().map_or(Ok(0), |error| Err(std::io::Error::other(error)))
-    }
 }
 
 fn predicted<'a>(source: impl Read + 'a, rows: Rows) -> Result<Box<dyn Read + 'a>> {
