@@ -312,18 +312,17 @@ fn carved_at(text: &str) -> Option<usize> {
     let mut marks = text.match_indices("!/");
     let named = marks.find(|(at, mark)| {
         let behind = text.get(at.saturating_add(mark.len())..).unwrap_or_default();
-        is_carved_name(behind.split("!/").next().unwrap_or_default())
+        split_carved_name(behind.split("!/").next().unwrap_or_default()).is_some()
     });
     named.map(|(at, _)| at)
 }
 
-/// Whether content that no file owns may be called so: `gzip@4096`.
-fn is_carved_name(name: &str) -> bool {
-    name.split_once('@').is_some_and(|(format, at)| {
-        !at.is_empty()
-            && at.bytes().all(|byte| byte.is_ascii_digit())
-            && format.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
-    })
+/// Splits what content that no file owns may be called, `gzip@4096`, into a format and the offset of its first byte.
+pub fn split_carved_name(name: &str) -> Option<(&str, u64)> {
+    let (format, at) = name.split_once('@')?;
+    let is_number = at.bytes().all(|byte| byte.is_ascii_digit());
+    let is_format = format.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+    Some((format, at.parse().ok().filter(|_| is_number && is_format)?))
 }
 
 /// Cuts a stream's name off behind the first `:` from byte `from` on.
@@ -427,7 +426,7 @@ impl fmt::Display for Chain<'_> {
         }
         if let Some(member) = self.member {
             line.push_str("!/");
-            let carved = member.split_once("!/").filter(|(name, _)| is_carved_name(name));
+            let carved = member.split_once("!/").filter(|(name, _)| split_carved_name(name).is_some());
             if let Some((name, _)) = carved {
                 write!(line, "{name}!/")?;
             }

@@ -6,6 +6,7 @@
 use super::{
     Decoder, ar, bzip2, git, gzip, journal, lz4, lz4_legacy, pdf, rpm, sevenz, squashfs, xz, zip, zlib, zstd,
 };
+use crate::location::split_carved_name;
 use std::fmt;
 
 /// Distance of the places that are looked at, from the start of a volume: every file system puts content at the
@@ -80,9 +81,8 @@ impl Name {
     /// Splits a path that starts with such a name, as `zip@4096!/a.txt` does; the second value is the path inside.
     pub fn split(path: &str) -> Option<(Self, &str)> {
         let (name, inside) = path.split_once("!/").unwrap_or((path, ""));
-        let (wanted, at) = name.split_once('@')?;
+        let (wanted, at) = split_carved_name(name)?;
         let format = FORMATS.iter().map(|format| format.decoder.name).find(|name| *name == wanted)?;
-        let at = at.parse().ok().filter(|_| at.bytes().all(|byte| byte.is_ascii_digit()))?;
         Some((Self { format, at }, inside))
     }
 }
