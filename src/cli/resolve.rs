@@ -3,8 +3,8 @@
 use crate::content::carved::Name;
 use crate::error::{Error, Kind, Result};
 use crate::filesystem::{
-    Entry, EntryId, EntryNumber, EntryState, FileSystem, Layout, Place as RunPlace, Recognised, RunReader,
-    Stream, StreamName, Walked,
+    Entry, EntryId, EntryNumber, EntryState, FileSystem, Place as RunPlace, Recognised, RunReader, Stream,
+    StreamName, Walked,
 };
 use crate::io::{ReadAt, Window};
 use crate::location::{Place, Target, escape, unescape};
@@ -94,8 +94,7 @@ fn as_stored(stream: &Stream) -> Stream {
             run.place = RunPlace::At(at);
         }
     }
-    let size = runs.iter().map(|run| run.end()).max().unwrap_or(0);
-    Stream { name: stream.name.clone(), size, initialised: size, layout: Layout::Runs(runs) }
+    Stream::of_runs(stream.name.clone(), runs)
 }
 
 fn volume(disk: &Disk, name: &str) -> Result<Arc<dyn ReadAt>> {

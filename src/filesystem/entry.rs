@@ -192,6 +192,12 @@ pub struct Stream {
 }
 
 impl Stream {
+    /// What runs hold, all of it written, to the end of the last one.
+    pub fn of_runs(name: StreamName, runs: Vec<DataRun>) -> Self {
+        let size = runs.iter().map(DataRun::end).max().unwrap_or(0);
+        Self { name, size, initialised: size, layout: Layout::Runs(runs) }
+    }
+
     /// The data runs, whatever they hold; none for a resident stream.
     pub fn runs(&self) -> &[DataRun] {
         match &self.layout {

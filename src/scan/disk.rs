@@ -6,12 +6,12 @@ use crate::container::{self, DirectoryImage, Image, Unresolved};
 use crate::content::{HEAD, carved};
 use crate::coverage::Gap;
 use crate::error::{Error, Kind, Result};
-use crate::filesystem::{self, Directory, Facts, FileSystem, Recognised};
+use crate::filesystem::{self, Directory, Facts, FileSystem, Recognised, RunReader};
 use crate::io::tree::Tree;
 use crate::io::{self, ReadAt, read_vec};
 use crate::location::State;
 use crate::ownership;
-use crate::sweep::{Ground, Land, Unowned};
+use crate::sweep::{self, Ground, Land};
 use crate::volume::{self, Reading, Tiling, Volume, VolumeKind, VolumeReader};
 use std::path::Path;
 use std::sync::Arc;
@@ -222,7 +222,7 @@ impl Disk {
     ///
     /// # Errors
     /// When the owners of the volume's bytes, or the first of the content, cannot be read.
-    pub fn unowned(&self, volume: Option<&str>, at: u64) -> Result<Option<Unowned>> {
+    pub fn unowned(&self, volume: Option<&str>, at: u64) -> Result<Option<RunReader>> {
         let mut ground = Ground::new(self.lands());
         let places: Vec<(usize, u64)> = match volume {
             Some(name) => {
@@ -239,7 +239,7 @@ impl Disk {
             if let Some(filesystem) = land.filesystem.as_deref() {
                 land.map = Some(ownership::index(filesystem, land.volume.size(), &mut |_| {})?);
             }
-            let content = Unowned::at(land, at, u64::MAX);
+            let content = RunReader::new(land.reader.clone(), &sweep::unowned(land, at, u64::MAX));
             let length = usize::try_from(content.size()).unwrap_or(usize::MAX).min(HEAD);
             if carved::recognise(&read_vec(&content, 0, length)?).is_some() {
                 return Ok(Some(content));

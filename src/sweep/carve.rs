@@ -4,18 +4,18 @@
 //! It is known by its first bytes at the start of a sector, and read on over free space alone, as far as it decodes.
 //! What breaks off, or was none at all, is no gap: nobody said that it was whole.
 
-use super::confirm::{Bench, ToDisk, Tools, to_u64, to_usize};
+use super::confirm::{Bench, Tools, to_usize};
 use super::ground::{Ground, Land};
+use super::inner::Stored;
 use super::stream::{self, Whose};
 use crate::content::carved::{self, Format, Name, STEP};
-use crate::content::{self, Cut, HEAD, Inner, Limits};
+use crate::content::{self, Cut, HEAD, Limits};
 use crate::coverage::{Gap, GapKind};
-use crate::error::{Error, Kind, Result};
-use crate::io::{ReadAt, check_range};
+use crate::error::{Error, Kind};
+use crate::filesystem::{DataRun, Place, RunReader, Stream, StreamName};
 use crate::location::State;
 use crate::ownership::{Hold, Zone};
 use std::ops::Range;
-use std::sync::Arc;
 
 /// Starts of content that are looked at in one unit of the disk.
 const HEADS_MAX: usize = 1024;
@@ -131,14 +131,15 @@ fn one(
     bench: &mut Bench,
     gaps: &mut Vec<Gap>,
 ) -> u64 {
-    let content = Unowned::at(land, head.at, reach.unwrap_or(u64::MAX));
+    let stream = unowned(land, head.at, reach.unwrap_or(u64::MAX));
+    let content = RunReader::new(land.reader.clone(), &stream);
     let whose = Whose { land: head.land, entry: None, state: head.state };
     let limits = Limits { bytes_max: left, ..Limits::default() };
     let name = name(head);
     let mut bytes = 0_u64;
     let cuts = content::decode(&content, head.format.decoder, &limits, &mut |inner, reader| {
         let (path, within) = (name.before(inner.path), name.before(inner.within));
-        let place = Stored { land, content: &content, within: &within, inner: *inner };
+        let place = Stored { land, runs: stream.runs(), within: &within, inner: *inner };
         let (length, outcome) = stream::sweep_reader(tools, reader, whose, (&path, &place), bench);
         bytes = bytes.saturating_add(length);
         outcome
@@ -164,88 +165,24 @@ fn gap(land: &Land, head: &Head, inside: &str, error: &Error) -> Gap {
     }
 }
 
-/// What no file owns from one place of a volume on: the range that it lies in, and in a file system all free space
-/// behind it.
-#[derive(Debug)]
-pub struct Unowned {
-    reader: Arc<dyn ReadAt>,
-    /// Offset here, offset in the volume, length.
-    pieces: Vec<(u64, u64, u64)>,
-    size: u64,
-}
-
-impl Unowned {
-    /// What is there from volume offset `at` of `land` on, at most `max` bytes.
-    pub fn at(land: &Land, at: u64, max: u64) -> Self {
-        let (mut pieces, mut size, mut next) = (Vec::new(), 0_u64, at);
-        let end = land.reader.size();
-        let goes_on = |hold: &Hold| hold.owner.is_none() && hold.zone == Zone::Free;
-        while next < end && size < max && pieces.len() < PIECES_MAX {
-            let hold = land.hold(next);
-            let stop = hold.span.end.min(end).max(next.saturating_add(1));
-            if pieces.is_empty() || goes_on(&hold) {
-                let length = stop.saturating_sub(next).min(max.saturating_sub(size));
-                pieces.push((size, next, length));
-                size = size.saturating_add(length);
-            }
-            if !goes_on(&hold) && next == at {
-                break;
-            }
-            next = stop;
+/// What no file owns from volume offset `at` of `land` on, at most `max` bytes, as a stream: the range that it lies in,
+/// and in a file system all free space behind it.
+pub fn unowned(land: &Land, at: u64, max: u64) -> Stream {
+    let (mut runs, mut size, mut next) = (Vec::new(), 0_u64, at);
+    let end = land.reader.size();
+    let goes_on = |hold: &Hold| hold.owner.is_none() && hold.zone == Zone::Free;
+    while next < end && size < max && runs.len() < PIECES_MAX {
+        let hold = land.hold(next);
+        let stop = hold.span.end.min(end).max(next.saturating_add(1));
+        if runs.is_empty() || goes_on(&hold) {
+            let length = stop.saturating_sub(next).min(max.saturating_sub(size));
+            runs.push(DataRun { logical: size, length, place: Place::At(next) });
+            size = size.saturating_add(length);
         }
-        Self { reader: land.reader.clone(), pieces, size }
-    }
-
-    /// Where a byte lies in the volume.
-    fn to_volume(&self, logical: u64) -> Option<u64> {
-        let next = self.pieces.partition_point(|piece| piece.0 <= logical);
-        let (start, at, length) = *self.pieces.get(next.checked_sub(1)?)?;
-        let inside = logical.checked_sub(start).filter(|&inside| inside < length)?;
-        at.checked_add(inside)
-    }
-}
-
-impl ReadAt for Unowned {
-    fn size(&self) -> u64 {
-        self.size
-    }
-
-    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<()> {
-        check_range(self.size, offset, to_u64(buffer.len()))?;
-        let (mut at, mut rest) = (offset, buffer);
-        let first = self.pieces.partition_point(|piece| piece.0.saturating_add(piece.2) <= offset);
-        for &(start, place, length) in self.pieces.get(first..).unwrap_or_default() {
-            if rest.is_empty() {
-                break;
-            }
-            let inside = at.saturating_sub(start);
-            let step = to_usize(length.saturating_sub(inside)).min(rest.len());
-            let (part, later) = rest.split_at_mut(step);
-            self.reader.read_at(place.saturating_add(inside), part)?;
-            at = at.saturating_add(to_u64(step));
-            rest = later;
+        if !goes_on(&hold) && next == at {
+            break;
         }
-        Ok(())
+        next = stop;
     }
-}
-
-/// A member, of which all or parts may lie in its container, and so on the disk.
-#[derive(Debug)]
-struct Stored<'a> {
-    land: &'a Land,
-    content: &'a Unowned,
-    within: &'a str,
-    inner: Inner<'a>,
-}
-
-impl ToDisk for Stored<'_> {
-    fn to_disk(&self, logical: u64) -> Option<u64> {
-        let at = self.inner.source(logical).filter(|_| self.inner.within.is_empty())?;
-        self.land.volume.to_disk(self.content.to_volume(at)?)
-    }
-
-    fn in_container(&self, logical: u64) -> Option<(&str, u64)> {
-        let at = self.inner.source(logical).filter(|_| !self.inner.within.is_empty())?;
-        Some((self.within, at))
-    }
+    Stream::of_runs(StreamName::Data, runs)
 }

@@ -75,7 +75,7 @@ fn stream_of(
         if watch(inner.path) && members.len() < MEMBERS_MAX {
             members.push(inner.path.to_owned());
         }
-        let stored = Stored { land, runs, inner: *inner };
+        let stored = Stored { land, runs, within: inner.within, inner: *inner };
         // What lies in the container as it is was swept with the disk: it is matched again for its path and
         // its own windows, takes the place of the raw match, and does not count as decoded.
         let is_on_disk = inner.within.is_empty() && !runs.is_empty();
@@ -93,10 +93,13 @@ fn stream_of(
 
 /// A member, of which all or parts may lie in its container, and so on the disk.
 #[derive(Debug)]
-struct Stored<'a> {
-    land: &'a Land,
-    runs: &'a [DataRun],
-    inner: Inner<'a>,
+pub(super) struct Stored<'a> {
+    pub(super) land: &'a Land,
+    /// Where the container lies in its volume.
+    pub(super) runs: &'a [DataRun],
+    /// How candidates in what the member was taken from call that.
+    pub(super) within: &'a str,
+    pub(super) inner: Inner<'a>,
 }
 
 impl ToDisk for Stored<'_> {
@@ -111,7 +114,7 @@ impl ToDisk for Stored<'_> {
     }
 
     fn in_container(&self, logical: u64) -> Option<(&str, u64)> {
-        Some((self.inner.within, self.inner.source(logical)?))
+        Some((self.within, self.inner.source(logical)?))
     }
 }
 

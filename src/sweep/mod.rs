@@ -20,7 +20,7 @@ mod within;
 
 pub use ahead::{Ahead, ahead};
 pub use candidate::Candidate;
-pub use carve::Unowned;
+pub use carve::unowned;
 pub use escaped::literals;
 pub use ground::{Ground, Land};
 
