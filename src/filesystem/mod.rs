@@ -22,6 +22,7 @@ pub use runs::RunReader;
 
 use crate::error::{Error, Result};
 use crate::io::ReadAt;
+use crate::location::escape;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::ops::{ControlFlow, Range};
@@ -254,6 +255,13 @@ pub const FILE_SYSTEMS: &[Kind] = &[
     ext4::BACKUP_KIND,
     recognise::random::KIND,
 ];
+
+/// An entry in words, with its path where it has one: `inode 12 (/etc/x)`.
+pub fn named(filesystem: &dyn FileSystem, entry: EntryId) -> String {
+    let path = filesystem.paths(entry).unwrap_or_default().all.into_iter().next();
+    let path = path.map(|path| format!(" ({})", escape(&path))).unwrap_or_default();
+    format!("inode {}{path}", filesystem.number(entry))
+}
 
 /// Says what a volume holds.
 pub fn recognise(volume: &Arc<dyn ReadAt>) -> Recognised {

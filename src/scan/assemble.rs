@@ -6,7 +6,7 @@ use super::special::Special;
 use super::{Disk, Engine, Options, Outside};
 use crate::content::carved::Name;
 use crate::detect::RuleFacts;
-use crate::filesystem::{Entry, EntryId, EntryNumber, EntryState, FileSystem, Layout, StreamName};
+use crate::filesystem::{Entry, EntryId, EntryNumber, EntryState, FileSystem, Layout, StreamName, named};
 use crate::finding::{Finding, Location, Piece, Secret};
 use crate::io::{Backing, ReadAt, read_vec};
 use crate::leftover::{Leftover, Source};
@@ -365,10 +365,8 @@ fn copy_of(land: &Land, home: u64) -> Option<String> {
     let hold = land.map.as_ref()?.hold(home);
     let owner = match hold.owner.map(|owner| owner.entry()) {
         Some(id) => {
-            let path = filesystem.paths(id).unwrap_or_default().all.into_iter().next();
-            let path = path.map(|path| format!(" ({})", escape(&path))).unwrap_or_default();
             let verb = if hold.state == State::Deleted { "had last" } else { "has now" };
-            format!("which inode {}{path} {verb}", filesystem.number(id))
+            format!("which {} {verb}", named(filesystem, id))
         }
         None if hold.state == State::Unallocated => "which is free now".to_owned(),
         None => "which holds tables of the file system now".to_owned(),

@@ -9,8 +9,7 @@ use super::former::{Former, OldCopy};
 use super::groups::table_blocks;
 use super::inode::Inode;
 use super::scan::{self, Scanned};
-use crate::filesystem::{Entry, EntryId, FileSystem as _};
-use crate::location::escape;
+use crate::filesystem::{Entry, EntryId, named};
 use std::collections::BTreeMap;
 use std::ops::{ControlFlow, Range};
 
@@ -135,11 +134,4 @@ fn whose(fs: &Ext4, number: u32, generation: Option<u32>) -> String {
     let former = fs.former().all().map(|former| &former.entry).find(is_it);
     let name = former.map_or_else(|| format!("inode {number}"), |entry| named(fs, entry.id));
     format!("{name}, used again since")
-}
-
-/// An inode with its path.
-fn named(fs: &Ext4, id: EntryId) -> String {
-    let path = fs.paths(id).unwrap_or_default().all.into_iter().next();
-    let path = path.map(|path| format!(" ({})", escape(&path))).unwrap_or_default();
-    format!("inode {}{path}", fs.number(id))
 }
